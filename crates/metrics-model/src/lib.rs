@@ -9,6 +9,7 @@ mod latency;
 mod metric;
 mod node;
 mod ratio;
+mod report;
 mod resources;
 mod server;
 mod server_sections;
@@ -24,6 +25,7 @@ pub use latency::{LatencySummary, percentile};
 pub use metric::{Metric, MetricKind, Sample, Scope, Unit, metric, metrics};
 pub use node::{NodeAddress, NodeKind};
 pub use ratio::{Ratio, RatioError};
+pub use report::{ClientInfo, LatencyEvent, MemoryReport, SlowLogEntry};
 pub use resources::{Disk, LoadAverage, Resources};
 pub use server::ServerFacts;
 pub use server_sections::{

@@ -1,0 +1,202 @@
+//! From a URL, or a connection that is there, to the roles of a cache.
+
+use std::{sync::Arc, time::Duration};
+
+use larder_metrics_model::{NodeAddress, NodeKind};
+use redis::{aio::ConnectionLike, cluster_async::ClusterConnection};
+use secrecy::SecretString;
+
+use crate::{
+    Cache, CacheUrl, ConnectOptions, Keys, MemoryCache, MemoryOptions, Nodes, Result, StatsSource,
+    memory::{MemoryNode, sample},
+    redis::{
+        ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink, RedisCache,
+        RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes, Sentinels,
+        ServerStats, SingleNode,
+    },
+    url::{Endpoint, HostPort, Target},
+};
+
+/// A cache, in each of its roles.
+#[derive(Clone, Debug)]
+pub struct CacheClient {
+    name: String,
+    cache: Arc<dyn Cache>,
+    keys: Arc<dyn Keys>,
+    nodes: Arc<dyn Nodes>,
+    stats: Arc<dyn StatsSource>,
+}
+
+/// Reaches the cache that a URL names.
+///
+/// Nothing is sent yet: connections are made when they are first needed, and anew after they broke. Only
+/// `memory:sample` does its work here.
+///
+/// # Errors
+/// A certificate cannot be read.
+pub async fn open(url: &CacheUrl, options: &ConnectOptions) -> Result<CacheClient> {
+    match &url.target {
+        Target::Memory => {
+            Ok(CacheClient::from_memory(MemoryCache::new(MemoryOptions::default().with_name(url.name()))))
+        }
+        Target::Sample => Ok(CacheClient::from_memory(sample().await?)),
+        Target::Server { endpoint, tls } => server(url, endpoint, *tls, options),
+        Target::Sentinel { sentinels, service, tls } => sentinel(url, sentinels, service, *tls, options),
+        Target::Cluster { seeds, tls } => cluster(url, seeds, *tls, options),
+    }
+}
+
+fn credentials<'a>(
+    url: &'a CacheUrl,
+    options: &'a ConnectOptions,
+) -> (Option<&'a str>, Option<&'a SecretString>) {
+    let username = url.username.as_deref().or(options.username.as_deref());
+    (username, url.password.as_ref().or(options.password.as_ref()))
+}
+
+fn server(url: &CacheUrl, endpoint: &Endpoint, tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
+    let dialer = Dialer::new(credentials(url, options), url.database, tls, options)?;
+    let direct = dialer.link(endpoint.clone());
+    let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(direct), options));
+    Ok(CacheClient::from_single_link(url.name(), &link))
+}
+
+fn sentinel(
+    url: &CacheUrl,
+    hosts: &[HostPort],
+    service: &str,
+    tls: bool,
+    options: &ConnectOptions,
+) -> Result<CacheClient> {
+    let login = (options.sentinel_username.as_deref(), options.sentinel_password.as_ref());
+    let to_sentinels = Dialer::new(login, 0, tls, options)?;
+    let to_data = Dialer::new(credentials(url, options), url.database, tls, options)?;
+    let sentinels = Arc::new(Sentinels::new(
+        service.to_owned(),
+        hosts.to_vec(),
+        Box::new(LinkPool::new(to_sentinels)),
+        Box::new(LinkPool::new(to_data)),
+    ));
+    let primary = SentinelLink::new(Arc::clone(&sentinels));
+    let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(primary), options));
+    let nodes = Arc::new(SentinelNodes(sentinels));
+    let keys = RedisKeys::new(Arc::clone(&link), Arc::new(OneShard(Arc::clone(&link))));
+    Ok(CacheClient::of_redis(url.name(), link, keys, nodes))
+}
+
+fn cluster(url: &CacheUrl, seeds: &[HostPort], tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
+    let dialer = Dialer::new(credentials(url, options), 0, tls, options)?;
+    let connection = Arc::new(LazyCluster::of_seeds(seeds, &dialer)?);
+    let nodes = ClusterNodes::new(Seeds::Hosts(seeds.to_vec()), Box::new(LinkPool::new(dialer)), tls);
+    Ok(CacheClient::from_cluster_parts(url.name(), connection, nodes))
+}
+
+impl CacheClient {
+    /// Takes an embedded cache.
+    #[must_use]
+    pub fn from_memory(cache: MemoryCache) -> Self {
+        let cache = Arc::new(cache);
+        let nodes = Arc::new(MemoryNode::new(MemoryCache::clone(&cache)));
+        Self {
+            name: cache.name().to_owned(),
+            keys: Arc::clone(&cache) as _,
+            stats: Arc::clone(&cache) as _,
+            cache,
+            nodes,
+        }
+    }
+
+    /// Takes a connection to one server that the embedding service already has, such as
+    /// `redis::aio::MultiplexedConnection` or `redis::aio::ConnectionManager`.
+    ///
+    /// `name` stands for the cache in reports and in the metrics history. Reconnecting is up to the connection; an
+    /// answer is waited for no longer than `response_timeout`.
+    #[must_use]
+    pub fn from_connection<C>(connection: C, name: &str, response_timeout: Duration) -> Self
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        let owned = OwnedLink::new(connection, NodeAddress::new(name), response_timeout);
+        let link: Arc<dyn Link> = Arc::new(owned);
+        Self::from_single_link(name.to_owned(), &link)
+    }
+
+    /// Takes a connection into a cluster that the embedding service already has.
+    ///
+    /// `name` stands for the cache in reports and in the metrics history. An answer is waited for no longer than three
+    /// times `response_timeout`, because a redirected command takes several answers.
+    #[must_use]
+    pub fn from_cluster_connection(
+        connection: ClusterConnection,
+        name: &str,
+        response_timeout: Duration,
+    ) -> Self {
+        let connection = Arc::new(LazyCluster::owned(connection, response_timeout));
+        let links = RoutedLinks(Arc::clone(&connection));
+        let nodes = ClusterNodes::new(Seeds::Any(Arc::clone(&connection)), Box::new(links), false);
+        Self::from_cluster_parts(name.to_owned(), connection, nodes)
+    }
+
+    fn from_single_link(name: String, link: &Arc<dyn Link>) -> Self {
+        let nodes = Arc::new(SingleNode(RedisServer::new(Arc::clone(link), NodeKind::Data)));
+        let keys = RedisKeys::new(Arc::clone(link), Arc::new(OneShard(Arc::clone(link))));
+        Self::of_redis(name, Arc::clone(link), keys, nodes)
+    }
+
+    fn from_cluster_parts(name: String, connection: Arc<LazyCluster>, nodes: ClusterNodes) -> Self {
+        let link: Arc<dyn Link> = Arc::new(ClusterLink(connection));
+        let nodes = Arc::new(nodes);
+        let keys = RedisKeys::new(Arc::clone(&link), Arc::clone(&nodes) as _);
+        Self::of_redis(name, link, keys, nodes)
+    }
+
+    fn of_redis(name: String, link: Arc<dyn Link>, keys: RedisKeys, nodes: Arc<dyn Nodes>) -> Self {
+        let stats = Arc::new(ServerStats::new(Arc::clone(&nodes)));
+        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats }
+    }
+
+    /// Returns the same cache with values and statistics from elsewhere, such as a tiered cache over this one.
+    #[must_use]
+    pub fn with_front(mut self, cache: Arc<dyn Cache>, stats: Arc<dyn StatsSource>) -> Self {
+        self.cache = cache;
+        self.stats = stats;
+        self
+    }
+
+    /// Returns the same cache with statistics from elsewhere, such as the application's endpoints.
+    #[must_use]
+    pub fn with_stats(mut self, stats: Arc<dyn StatsSource>) -> Self {
+        self.stats = stats;
+        self
+    }
+
+    /// Returns the cache's name: its URL without credentials, or what the embedding service calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the values.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<dyn Cache> {
+        &self.cache
+    }
+
+    /// Returns the keyspace.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<dyn Keys> {
+        &self.keys
+    }
+
+    /// Returns the servers.
+    #[must_use]
+    pub fn nodes(&self) -> &Arc<dyn Nodes> {
+        &self.nodes
+    }
+
+    /// Returns the statistics.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<dyn StatsSource> {
+        &self.stats
+    }
+}

@@ -1,0 +1,233 @@
+//! What can go wrong when a cache is reached.
+
+use std::{error::Error as StdError, io, path::PathBuf, sync::Arc, time::Duration};
+
+use larder_metrics_model::{FailureKind, NodeAddress};
+
+use crate::Capability;
+
+/// The result of reaching a cache.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The cause of an error, shared because one broken connection fails every key of a batch.
+pub type Source = Arc<dyn StdError + Send + Sync>;
+
+/// What went wrong. No text in it holds a password.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL does not name a cache.
+    #[error("`{url}` does not name a cache: {reason}")]
+    Url {
+        /// The URL, masked.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A certificate or key could not be read.
+    #[error("the {what} {path} cannot be read", path = path.display())]
+    File {
+        /// What the file should hold.
+        what: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: Arc<io::Error>,
+    },
+    /// Nothing listens there, or the connection broke.
+    #[error("{node} cannot be reached")]
+    Unreachable {
+        /// Which node.
+        node: NodeAddress,
+        /// Why.
+        source: Source,
+    },
+    /// No answer came in time.
+    #[error("{node} did not answer within {after:?}")]
+    Timeout {
+        /// Which node.
+        node: NodeAddress,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The credentials are wrong or missing.
+    #[error("{node} refused the credentials")]
+    Authentication {
+        /// Which node.
+        node: NodeAddress,
+        /// The server's words.
+        source: Source,
+    },
+    /// The secured connection could not be made.
+    #[error("no TLS connection to {node} could be made")]
+    Tls {
+        /// Which node.
+        node: NodeAddress,
+        /// Why.
+        source: Source,
+    },
+    /// The Sentinels do not watch a cache of that name.
+    #[error("the Sentinel {node} does not know a cache called `{service}`")]
+    UnknownService {
+        /// Which Sentinel.
+        node: NodeAddress,
+        /// The name that was asked for.
+        service: String,
+    },
+    /// The server is loading its data set.
+    #[error("{node} is loading its data set and takes no commands yet")]
+    Loading {
+        /// Which node.
+        node: NodeAddress,
+    },
+    /// The server has as many clients as it allows.
+    #[error("{node} takes no more clients: its limit (maxclients) is reached")]
+    TooManyClients {
+        /// Which node.
+        node: NodeAddress,
+    },
+    /// The user may not run the command, or not on this key.
+    #[error("{node} does not let this user run {command}")]
+    NotPermitted {
+        /// Which node.
+        node: NodeAddress,
+        /// The command.
+        command: String,
+        /// The server's words.
+        source: Source,
+    },
+    /// The server does not have the command: too old, renamed, or blocked by a managed service.
+    #[error("{node} does not have the command {command}")]
+    UnknownCommand {
+        /// Which node.
+        node: NodeAddress,
+        /// The command.
+        command: String,
+        /// The server's words.
+        source: Source,
+    },
+    /// A write went to a replica.
+    #[error("{node} is a replica and takes no writes")]
+    ReadOnly {
+        /// Which node.
+        node: NodeAddress,
+    },
+    /// A write was refused at `maxmemory`.
+    #[error("{node} refused the write: maxmemory is reached and nothing can be evicted")]
+    OutOfMemory {
+        /// Which node.
+        node: NodeAddress,
+    },
+    /// The cluster does not take commands now.
+    #[error("the cluster does not take commands now ({node})")]
+    ClusterDown {
+        /// Which node said so.
+        node: NodeAddress,
+        /// The server's words.
+        source: Source,
+    },
+    /// Any other error answer.
+    #[error("{node} answered {command} with an error")]
+    Server {
+        /// Which node.
+        node: NodeAddress,
+        /// The command.
+        command: String,
+        /// The server's words.
+        source: Source,
+    },
+    /// An answer of another form than the command has.
+    #[error("{node} answered {command} with something unexpected: {detail}")]
+    Unexpected {
+        /// Which node.
+        node: NodeAddress,
+        /// The command.
+        command: String,
+        /// What was unexpected.
+        detail: String,
+    },
+    /// This kind of cache cannot do that.
+    #[error("{node} has no {capability}: {reason}")]
+    Unsupported {
+        /// Which node.
+        node: NodeAddress,
+        /// What is missing.
+        capability: Capability,
+        /// Why it is missing.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Tells whether the same request may succeed if it is made again shortly.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Loading { .. }
+                | Self::TooManyClients { .. }
+                | Self::ReadOnly { .. }
+                | Self::ClusterDown { .. }
+        )
+    }
+
+    /// Tells whether the server certainly did nothing, so that even a write may be made again.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        match self {
+            Self::Loading { .. }
+            | Self::TooManyClients { .. }
+            | Self::ReadOnly { .. }
+            | Self::ClusterDown { .. }
+            | Self::NotPermitted { .. }
+            | Self::UnknownCommand { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Authentication { .. }
+            | Self::Tls { .. } => true,
+            Self::Unreachable { source, .. } => is_refused_connection(source.as_ref()),
+            _ => false,
+        }
+    }
+
+    /// Tells whether the server does not let this user do it, or does not have it at all.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::NotPermitted { .. } | Self::UnknownCommand { .. } | Self::Unsupported { .. })
+    }
+
+    /// Returns the kind of failure, for judging.
+    #[must_use]
+    pub fn failure_kind(&self) -> FailureKind {
+        match self {
+            Self::Unreachable { .. } => FailureKind::Unreachable,
+            Self::Timeout { .. } => FailureKind::Timeout,
+            Self::Authentication { .. } => FailureKind::Authentication,
+            Self::Tls { .. } => FailureKind::Tls,
+            Self::Loading { .. } => FailureKind::Loading,
+            Self::TooManyClients { .. } => FailureKind::TooManyClients,
+            _ => FailureKind::Other,
+        }
+    }
+
+    /// Returns the message with those of its causes, for people.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let words = error.to_string();
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn is_refused_connection(error: &(dyn StdError + 'static)) -> bool {
+    error.downcast_ref::<redis::RedisError>().is_some_and(redis::RedisError::is_connection_refusal)
+}

@@ -1,0 +1,275 @@
+//! The seam for whole keyspaces.
+
+use std::{collections::BTreeMap, fmt, fmt::Debug, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use larder_metrics_model::NodeAddress;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+bitflags::bitflags! {
+    /// What is fetched of every key. Each costs the server work, so ask for what is used.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct KeyFields: u8 {
+        /// The type.
+        const TYPE = 1;
+        /// The time it has left.
+        const TTL = 1 << 1;
+        /// How the server stores it.
+        const ENCODING = 1 << 2;
+        /// What it costs in memory.
+        const BYTES = 1 << 3;
+        /// Time since it was last used; servers that evict by frequency do not know it.
+        const IDLE = 1 << 4;
+        /// How often it is used; only servers that evict by frequency know it.
+        const FREQUENCY = 1 << 5;
+        /// How many elements it has; of a string, its bytes. Needs the type, which is then fetched first.
+        const ELEMENTS = 1 << 6;
+    }
+}
+
+/// The type of a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyType {
+    /// A string.
+    String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A hash.
+    Hash,
+    /// A stream.
+    Stream,
+    /// A module's type, by the name that TYPE gives.
+    Module(String),
+}
+
+/// How long a key stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ttl {
+    /// Until it is deleted or evicted.
+    None,
+    /// For this long.
+    In(Duration),
+}
+
+/// One key with what was asked for. A field that was not asked for, or that the server does not know, is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyRecord {
+    /// The key.
+    pub key: Bytes,
+    /// Its type.
+    pub kind: Option<KeyType>,
+    /// The time it has left.
+    pub ttl: Option<Ttl>,
+    /// How the server stores it.
+    pub encoding: Option<String>,
+    /// What it costs in memory, as the server estimates it from five elements.
+    pub memory_bytes: Option<u64>,
+    /// Time since it was last used.
+    pub idle: Option<Duration>,
+    /// The logarithmic use counter, 0 to 255.
+    pub frequency: Option<u8>,
+    /// How many elements it has; of a string, its bytes.
+    pub elements: Option<u64>,
+}
+
+/// What to go through, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScanOptions {
+    /// Glob pattern as SCAN takes it; `None` for every key. The server goes through all keys either way.
+    pub pattern: Option<Bytes>,
+    /// What to fetch of each key.
+    pub fields: KeyFields,
+    /// About how many keys the server looks at in one step (COUNT).
+    pub batch_keys: u32,
+    /// Where to go on.
+    pub from: Option<ScanPosition>,
+}
+
+/// Keys that came in one step, and where to go on after them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeyBatch {
+    /// The node they are on.
+    pub node: NodeAddress,
+    /// The keys; may be none although the sweep goes on.
+    pub records: Vec<KeyRecord>,
+    /// Where a sweep that has dealt with this batch goes on.
+    pub position: ScanPosition,
+}
+
+/// Where a sweep is: a cursor for each shard, by the address of its primary.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScanPosition(BTreeMap<NodeAddress, ShardPosition>);
+
+/// Where a sweep is in one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShardPosition {
+    /// It goes on at this cursor, which only the shard itself understands.
+    At(String),
+    /// It is through.
+    Done,
+}
+
+/// A value in the server's own form, as DUMP gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DumpedValue {
+    /// The payload, with version and checksum at its end.
+    pub payload: Bytes,
+    /// The time the key had left.
+    pub ttl: Ttl,
+}
+
+/// A key to bring back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreItem {
+    /// The key.
+    pub key: Bytes,
+    /// Its value and the time it gets.
+    pub value: DumpedValue,
+    /// Whether a key that is there is replaced.
+    pub overwrite: bool,
+}
+
+/// What became of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyChange {
+    /// It was done.
+    Done,
+    /// The key was not there (any more).
+    Missing,
+    /// A key of that name was there, and was left alone.
+    Exists,
+}
+
+/// The keys of a cache, in batches.
+///
+/// # Contract
+///
+/// - A scan returns every key that is there from its beginning to its end at least once; one that comes or goes
+///   meanwhile may be returned or not, and a key may be returned twice. A key that is gone when its fields are
+///   fetched is left out.
+/// - A scan that goes on from a position returns every key that was not yet returned. A position is only good for the
+///   cache it came from; the part of a shard whose primary is no longer there begins anew.
+/// - An error in one shard ends that shard's part with one `Err`; the other shards go on.
+/// - Batch calls answer for each key in the order given, and one key's failure is that key's alone.
+/// - Nothing here blocks a server for longer than one step of the scan, or one batch.
+#[async_trait]
+pub trait Keys: Debug + Send + Sync {
+    /// Goes through the keys of all shards at once.
+    fn scan(&self, options: ScanOptions) -> BoxStream<'static, Result<KeyBatch>>;
+
+    /// Sets or removes the time that keys have left.
+    async fn expire(&self, changes: &[(Bytes, Ttl)]) -> Vec<Result<KeyChange>>;
+
+    /// Removes keys; where the server can, it frees their memory in the background.
+    async fn unlink(&self, keys: &[Bytes]) -> Vec<Result<KeyChange>>;
+
+    /// Returns values in the server's own form; `None` for a key that is not there.
+    async fn dump(&self, keys: &[Bytes]) -> Vec<Result<Option<DumpedValue>>>;
+
+    /// Brings values back.
+    async fn restore(&self, items: &[RestoreItem]) -> Vec<Result<KeyChange>>;
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { pattern: None, fields: KeyFields::empty(), batch_keys: 1000, from: None }
+    }
+}
+
+impl ScanOptions {
+    /// Asks for every key with these fields.
+    #[must_use]
+    pub fn with_fields(fields: KeyFields) -> Self {
+        Self { fields, ..Self::default() }
+    }
+}
+
+impl KeyRecord {
+    /// Begins the record of a key.
+    #[must_use]
+    pub fn new(key: Bytes) -> Self {
+        Self {
+            key,
+            kind: None,
+            ttl: None,
+            encoding: None,
+            memory_bytes: None,
+            idle: None,
+            frequency: None,
+            elements: None,
+        }
+    }
+}
+
+impl KeyBatch {
+    /// Makes a batch.
+    #[must_use]
+    pub fn new(node: NodeAddress, records: Vec<KeyRecord>, position: ScanPosition) -> Self {
+        Self { node, records, position }
+    }
+}
+
+impl ScanPosition {
+    /// Returns where the sweep is in a shard; `None` where it has not begun.
+    #[must_use]
+    pub fn shard(&self, primary: &NodeAddress) -> Option<&ShardPosition> {
+        self.0.get(primary)
+    }
+
+    /// Records where the sweep is in a shard.
+    pub fn set_shard(&mut self, primary: NodeAddress, position: ShardPosition) {
+        self.0.insert(primary, position);
+    }
+
+    /// Tells whether every shard that was begun is through.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.0.values().all(|position| *position == ShardPosition::Done)
+    }
+}
+
+impl From<&str> for KeyType {
+    /// Reads what TYPE answers.
+    fn from(name: &str) -> Self {
+        match name {
+            "string" => Self::String,
+            "list" => Self::List,
+            "set" => Self::Set,
+            "zset" => Self::SortedSet,
+            "hash" => Self::Hash,
+            "stream" => Self::Stream,
+            other => Self::Module(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted set",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Module(name) => name,
+        })
+    }
+}

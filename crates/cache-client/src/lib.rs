@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod capability;
+mod client;
+mod error;
+mod glob;
+#[cfg(feature = "http")]
+mod http_stats;
+mod keys;
+mod memory;
+mod options;
+mod redis;
+mod server;
+mod stats;
+mod tiered;
+mod url;
+
+pub use cache::{Cache, CacheExt, Entry};
+pub use capability::{Availability, Capabilities, Capability};
+pub use client::{CacheClient, open};
+pub use error::{Error, Result, Source};
+#[cfg(feature = "http")]
+pub use http_stats::ApplicationEndpoints;
+pub use keys::{
+    DumpedValue, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, RestoreItem, ScanOptions,
+    ScanPosition, ShardPosition, Ttl,
+};
+pub use memory::{MemoryCache, MemoryOptions};
+pub use options::{ConnectOptions, TlsOptions};
+pub use server::{Nodes, Server, Topology};
+pub use stats::{Statistics, StatsSource};
+pub use tiered::{TieredCache, TieredOptions};
+pub use url::CacheUrl;

@@ -1,0 +1,114 @@
+//! From the client library's errors to ours.
+
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+
+use larder_metrics_model::NodeAddress;
+use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
+
+use crate::{Error, error::Source};
+
+/// Where and what was asked, for the words of an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) node: &'a NodeAddress,
+    pub(crate) command: &'a str,
+    pub(crate) timeout: Duration,
+}
+
+/// Returns a command's name without its arguments, which may hold secrets or users' values.
+pub(crate) fn command_name(command: &Cmd) -> String {
+    let mut arguments = command.args_iter().map(|argument| match argument {
+        redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    });
+    let name = arguments.next().unwrap_or_default();
+    let has_subcommands =
+        ["CLIENT", "CLUSTER", "CONFIG", "LATENCY", "MEMORY", "OBJECT", "SENTINEL", "SLOWLOG", "ACL"];
+    match arguments.next() {
+        Some(subcommand) if has_subcommands.contains(&name.as_str()) => format!("{name} {subcommand}"),
+        _ => name,
+    }
+}
+
+impl Request<'_> {
+    pub(crate) fn timed_out(&self) -> Error {
+        Error::Timeout { node: self.node.clone(), after: self.timeout }
+    }
+
+    pub(crate) fn unexpected(&self, detail: impl Into<String>) -> Error {
+        Error::Unexpected { node: self.node.clone(), command: self.command.to_owned(), detail: detail.into() }
+    }
+
+    pub(crate) fn failed(&self, error: RedisError) -> Error {
+        let node = self.node.clone();
+        let command = self.command.to_owned();
+        let words = error.to_string();
+        let code = error.code().unwrap_or_default();
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => Error::Authentication { node, source: plain(&words) },
+            ErrorKind::Server(kind) => match kind {
+                ServerErrorKind::BusyLoading => Error::Loading { node },
+                ServerErrorKind::ReadOnly => Error::ReadOnly { node },
+                ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::TryAgain => {
+                    Error::ClusterDown { node, source: Arc::new(error) }
+                }
+                ServerErrorKind::NoPerm => Error::NotPermitted { node, command, source: Arc::new(error) },
+                _ if words.contains("max number of clients") => Error::TooManyClients { node },
+                _ if is_unknown_command(&words) => {
+                    Error::UnknownCommand { node, command, source: Arc::new(error) }
+                }
+                _ if words.contains("invalid password")
+                    || words.contains("without any password configured") =>
+                {
+                    Error::Authentication { node, source: plain(&words) }
+                }
+                _ => Error::Server { node, command, source: Arc::new(error) },
+            },
+            _ if matches!(code, "NOAUTH" | "WRONGPASS") => {
+                Error::Authentication { node, source: plain(&words) }
+            }
+            _ if code == "OOM" => Error::OutOfMemory { node },
+            _ if words.contains("max number of clients") => Error::TooManyClients { node },
+            ErrorKind::Extension => Error::Server { node, command, source: Arc::new(error) },
+            ErrorKind::UnexpectedReturnType | ErrorKind::Parse => {
+                Error::Unexpected { node, command, detail: words }
+            }
+            _ if is_tls(&error) => Error::Tls { node, source: cause(&error) },
+            _ if error.is_timeout() => self.timed_out(),
+            _ => Error::Unreachable { node, source: Arc::new(error) },
+        }
+    }
+}
+
+fn is_unknown_command(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.contains("unknown command") || words.contains("unknown subcommand") || words.contains("is disabled")
+}
+
+/// The server's words alone: a client library may add what it sent.
+fn plain(words: &str) -> Source {
+    let said = ["WRONGPASS", "NOAUTH", "ERR", "invalid"]
+        .iter()
+        .find_map(|start| words.find(start).map(|at| &words[at..]))
+        .unwrap_or("the login was refused");
+    Arc::from(Box::<dyn StdError + Send + Sync>::from(said.to_owned()))
+}
+
+fn is_tls(error: &RedisError) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn cause(error: &RedisError) -> Source {
+    Arc::new(error.clone())
+}

@@ -1,0 +1,193 @@
+//! One Redis or Valkey server.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use larder_metrics_model::{
+    ClientInfo, ClusterState, Info, LatencyEvent, MemoryReport, NodeAddress, NodeKind, Role, SlowLogEntry,
+};
+use redis::{Cmd, FromRedisValue, Value, cmd};
+
+use super::{
+    answer::read,
+    failure::Request,
+    link::{Effect, Link},
+    probe,
+};
+use crate::{Capabilities, Nodes, Result, Server, Topology};
+
+/// One server over a link of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct RedisServer {
+    link: Arc<dyn Link>,
+    kind: NodeKind,
+    role: Option<Role>,
+}
+
+/// A cache of one server.
+#[derive(Debug)]
+pub(crate) struct SingleNode(pub(crate) RedisServer);
+
+#[async_trait]
+impl Nodes for SingleNode {
+    async fn discover(&self) -> Result<Topology> {
+        Ok(Topology::new(vec![Arc::new(self.0.clone())], Vec::new()))
+    }
+}
+
+/// Settings whose values are passwords (Redis 7.4 and Valkey redact none of them in CONFIG GET).
+const SECRETS: [&str; 7] = [
+    "requirepass",
+    "masterauth",
+    "primaryauth",
+    "masteruser",
+    "primaryuser",
+    "tls-key-file-pass",
+    "tls-client-key-file-pass",
+];
+
+impl RedisServer {
+    pub(crate) fn new(link: Arc<dyn Link>, kind: NodeKind) -> Self {
+        Self { link, kind, role: None }
+    }
+
+    pub(crate) fn with_role(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: Cmd, name: &str) -> Result<T> {
+        let answer = self.link.run(command, Effect::Read).await?;
+        read(answer, self.request(name))
+    }
+
+    fn request<'a>(&'a self, command: &'a str) -> Request<'a> {
+        Request { node: self.link.node(), command, timeout: Duration::ZERO }
+    }
+}
+
+fn words(words: &[&str]) -> Cmd {
+    let mut command = cmd(words[0]);
+    command.arg(&words[1..]);
+    command
+}
+
+#[async_trait]
+impl Server for RedisServer {
+    fn node(&self) -> &NodeAddress {
+        self.link.node()
+    }
+
+    fn kind(&self) -> NodeKind {
+        self.kind
+    }
+
+    fn known_role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// The first PING makes the connection where there is none, so the second one is timed.
+    async fn ping(&self) -> Result<Duration> {
+        self.link.run(cmd("PING"), Effect::Read).await?;
+        let begun = Instant::now();
+        self.link.run(cmd("PING"), Effect::Read).await?;
+        Ok(begun.elapsed())
+    }
+
+    async fn info(&self) -> Result<Info> {
+        let text: Vec<u8> = self.ask(words(&["INFO", "all"]), "INFO").await?;
+        let info = Info::parse_bytes(&text);
+        if info.is_empty() { Err(self.request("INFO").unexpected("it is empty")) } else { Ok(info) }
+    }
+
+    async fn config(&self, pattern: &str) -> Result<BTreeMap<String, String>> {
+        let mut settings: BTreeMap<String, String> =
+            self.ask(words(&["CONFIG", "GET", pattern]), "CONFIG GET").await?;
+        settings.retain(|name, _| !SECRETS.contains(&name.as_str()));
+        Ok(settings)
+    }
+
+    async fn clients(&self) -> Result<Vec<ClientInfo>> {
+        let list: String = self.ask(words(&["CLIENT", "LIST"]), "CLIENT LIST").await?;
+        Ok(list.lines().filter(|line| !line.trim().is_empty()).map(ClientInfo::parse).collect())
+    }
+
+    async fn slow_log(&self, limit: usize) -> Result<Vec<SlowLogEntry>> {
+        let mut command = words(&["SLOWLOG", "GET"]);
+        command.arg(limit);
+        let entries: Vec<Vec<Value>> = self.ask(command, "SLOWLOG GET").await?;
+        entries.into_iter().map(|entry| slow_log_entry(entry, self.request("SLOWLOG GET"))).collect()
+    }
+
+    async fn latency(&self) -> Result<Vec<LatencyEvent>> {
+        let events: Vec<Vec<Value>> = self.ask(words(&["LATENCY", "LATEST"]), "LATENCY LATEST").await?;
+        events.into_iter().map(|event| latency_event(event, self.request("LATENCY LATEST"))).collect()
+    }
+
+    async fn memory(&self) -> Result<MemoryReport> {
+        let answer = self.link.run(words(&["MEMORY", "STATS"]), Effect::Read).await?;
+        let mut report = MemoryReport::default();
+        memory_figures("", answer, &mut report);
+        Ok(report)
+    }
+
+    async fn cluster(&self) -> Result<ClusterState> {
+        let text: String = self.ask(words(&["CLUSTER", "INFO"]), "CLUSTER INFO").await?;
+        Ok(ClusterState::parse(&text))
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities> {
+        probe::capabilities(self.link.as_ref()).await
+    }
+}
+
+/// Id, time, microseconds, arguments, and since Redis 4.0 client address and name.
+fn slow_log_entry(entry: Vec<Value>, request: Request<'_>) -> Result<SlowLogEntry> {
+    let mut parts = entry.into_iter();
+    let mut next = || parts.next().ok_or_else(|| request.unexpected("an entry is too short"));
+    let (id, at, microseconds): (u64, u64, u64) =
+        (read(next()?, request)?, read(next()?, request)?, read(next()?, request)?);
+    let arguments: Vec<Vec<u8>> = read(next()?, request)?;
+    let command =
+        arguments.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+    let count = arguments.len().saturating_sub(1);
+    Ok(SlowLogEntry::new(id, at, Duration::from_micros(microseconds), command, count))
+}
+
+/// Event, time, latest and longest in milliseconds; Valkey 8.1 adds a sum and a count.
+fn latency_event(event: Vec<Value>, request: Request<'_>) -> Result<LatencyEvent> {
+    let mut parts = event.into_iter();
+    let mut next = || parts.next().ok_or_else(|| request.unexpected("an event is too short"));
+    let name: String = read(next()?, request)?;
+    let (at, latest, longest): (u64, u64, u64) =
+        (read(next()?, request)?, read(next()?, request)?, read(next()?, request)?);
+    Ok(LatencyEvent::new(name, at, Duration::from_millis(latest), Duration::from_millis(longest)))
+}
+
+/// Pairs of name and number; pairs within pairs get a dot. What is no number is left out.
+fn memory_figures(prefix: &str, answer: Value, report: &mut MemoryReport) {
+    let pairs: Vec<(Value, Value)> = match answer {
+        Value::Map(pairs) => pairs,
+        Value::Array(items) => {
+            let mut items = items.into_iter();
+            std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, value) in pairs {
+        let Ok(name) = String::from_redis_value(name) else { continue };
+        let name = format!("{prefix}{name}");
+        match value {
+            nested @ (Value::Map(_) | Value::Array(_)) => memory_figures(&format!("{name}."), nested, report),
+            figure => {
+                if let Ok(figure) = f64::from_redis_value(figure) {
+                    report.figures.insert(name, figure);
+                }
+            }
+        }
+    }
+}
