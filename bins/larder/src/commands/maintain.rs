@@ -1,0 +1,89 @@
+//! `larder maintain`.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use larder_maintenance::{CollectJob, Cycle, CycleOutcome, HealthJob, Job, JobOutcome, JobReport, JobStatus};
+
+use crate::{
+    cli::OutputForm,
+    command_error::{FAILED, PARTIAL},
+    config::Settings,
+    context::now,
+    output::{message, stdout, verdict},
+};
+
+/// Run a cycle of maintenance
+///
+/// Every job fails for itself alone. Exit code: 0 done, 1 failed, 4 done in part; a health verdict that is not ok is a
+/// job that was done.
+#[derive(Args, Debug)]
+pub(crate) struct MaintainArgs {
+    #[command(subcommand)]
+    cycle: CycleName,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum CycleName {
+    /// What is due every day: health, collect
+    Daily,
+}
+
+pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<ExitCode> {
+    let CycleName::Daily = args.cycle;
+    let client = settings.client().await?;
+    let history = settings.history()?;
+    let jobs: Vec<Arc<dyn Job>> = vec![
+        Arc::new(HealthJob::new(client.clone(), settings.health())),
+        Arc::new(CollectJob::new(client, settings.collect(), history.store)),
+    ];
+    let mut printed = Ok(());
+    let outcome = Cycle::new("daily", jobs)
+        .run(now(), |job| {
+            if settings.output == OutputForm::Table && printed.is_ok() {
+                printed = print(job, settings);
+            }
+        })
+        .await;
+    printed?;
+    if settings.output == OutputForm::Json {
+        stdout::json(&outcome)?;
+    }
+    if let Some(words) = &history.closed {
+        message::error(words);
+    }
+    Ok(exit_code(&outcome, history.closed.is_some()))
+}
+
+fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
+    match outcome.status {
+        JobStatus::Failed => ExitCode::from(FAILED),
+        JobStatus::Partial => ExitCode::from(PARTIAL),
+        JobStatus::Done if history_damaged => ExitCode::from(PARTIAL),
+        JobStatus::Done => ExitCode::SUCCESS,
+    }
+}
+
+fn print(job: &JobOutcome, settings: &Settings) -> Result<()> {
+    let state = match job.status {
+        JobStatus::Done => "done",
+        JobStatus::Partial => "done in part",
+        JobStatus::Failed => "failed",
+    };
+    stdout::text(&format!("== {}: {state} in {:.0} ms", job.job, job.elapsed_ms))?;
+    match &job.report {
+        JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
+        JobReport::Collect(snapshot) => {
+            stdout::text(&job.summary)?;
+            if let Some(path) = settings.daily_file_of(snapshot).filter(|path| path.exists()) {
+                stdout::text(&format!("written to {}", path.display()))?;
+            }
+        }
+        _ => stdout::text(&job.summary)?,
+    }
+    for problem in &job.problems {
+        message::error(&format!("{}: {problem}", job.job));
+    }
+    stdout::text("")
+}

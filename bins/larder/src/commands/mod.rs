@@ -1,0 +1,47 @@
+//! The commands, a file each.
+
+pub(crate) mod collect;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod health;
+pub(crate) mod maintain;
+pub(crate) mod metrics;
+pub(crate) mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cli::{Cli, Command, OutputForm},
+    command_error::UsageError,
+    config::Settings,
+};
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(_) => completions::man(),
+        Command::Config(args) => config::run(&args, &cli.global),
+        command => {
+            let settings = Settings::resolve(&cli.global)?;
+            if settings.output == OutputForm::Nagios && !command.is_check() {
+                return Err(UsageError("only `health` has the form nagios".to_owned()).into());
+            }
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.context("the runtime cannot be started")?.block_on(reaching(command, &settings))
+        }
+    }
+}
+
+async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
+    match command {
+        Command::Health(_) => health::run(settings).await,
+        Command::Watch(args) => watch::run(&args, settings).await,
+        Command::Collect(_) => collect::run(settings).await,
+        Command::Metrics(args) => metrics::run(&args, settings).await,
+        Command::Maintain(args) => maintain::run(&args, settings).await,
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,10 @@
+//! Configuration: flag, then environment, then `larder.toml`, then default.
+
+mod file;
+mod guide;
+mod nearest;
+mod secret;
+mod settings;
+
+pub(crate) use file::TEMPLATE;
+pub(crate) use settings::Settings;

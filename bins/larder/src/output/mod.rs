@@ -1,0 +1,8 @@
+//! What is printed, and where.
+
+pub(crate) mod format;
+pub(crate) mod log;
+pub(crate) mod message;
+pub(crate) mod stdout;
+pub(crate) mod table;
+pub(crate) mod verdict;

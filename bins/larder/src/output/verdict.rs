@@ -1,0 +1,91 @@
+//! A health verdict, for people and for monitoring systems.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use larder_analysis::{Check, CheckState, Finding, HealthVerdict, Severity, Status};
+use larder_metrics_model::Skipped;
+
+use super::table;
+
+/// Writes a verdict for people: the sum of it, what to do, what was looked at, what was not.
+pub(crate) fn for_people(verdict: &HealthVerdict) -> String {
+    let mut text = String::new();
+    let style = status_style(verdict.status);
+    let word = verdict.status.to_string().to_uppercase();
+    // The summary begins with the status in lower case; people get it in colour.
+    let rest = verdict.summary();
+    let rest = rest.get(word.len()..).unwrap_or_default().to_owned();
+    let _ = writeln!(text, "{style}{word}{style:#}{rest}");
+    for finding in &verdict.findings {
+        write_finding(&mut text, finding);
+    }
+    if !verdict.checks.is_empty() {
+        text.push('\n');
+        text.push_str(&checks(&verdict.checks));
+    }
+    if !verdict.skipped.is_empty() {
+        text.push_str("\nskipped\n");
+        for Skipped { what, reason } in &verdict.skipped {
+            let _ = writeln!(text, "  {what}: {reason}");
+        }
+    }
+    text
+}
+
+fn write_finding(text: &mut String, finding: &Finding) {
+    let style = severity_style(finding.severity);
+    let Finding { severity, subject, message, id, .. } = finding;
+    let _ = writeln!(text, "\n{style}{severity}{style:#} {subject}: {message} [{id}]");
+    if !finding.recommendation.is_empty() {
+        let _ = writeln!(text, "  do: {}", finding.recommendation);
+    }
+    if let Some(effect) = &finding.expected_effect {
+        let _ = writeln!(text, "  then: {effect}");
+    }
+}
+
+/// What was skipped has a list of its own, with the reasons.
+fn checks(checks: &[Check]) -> String {
+    let mut table = table::table(&["state", "of", "check", "seen"]);
+    for check in checks.iter().filter(|check| check.state != CheckState::Skipped) {
+        let seen = check.value.as_deref().or(check.reason.as_deref()).unwrap_or("-");
+        table.add_row([check.state.to_string().as_str(), &check.subject, check.id, seen]);
+    }
+    table::written(&table)
+}
+
+/// Writes a verdict as monitoring plugins do: one line with performance data, then a line a finding.
+pub(crate) fn for_monitoring(verdict: &HealthVerdict) -> String {
+    let data: Vec<String> = verdict.performance_data.iter().map(ToString::to_string).collect();
+    let mut text = format!("LARDER HEALTH {} | {}\n", one_line(&verdict.summary()), data.join(" "));
+    for finding in &verdict.findings {
+        let _ = writeln!(text, "{}", one_line(&finding.to_string()));
+    }
+    for skipped in &verdict.skipped {
+        let _ = writeln!(text, "{}", one_line(&skipped.to_string()));
+    }
+    text
+}
+
+/// The form gives `|` and the end of a line a meaning of their own.
+fn one_line(text: &str) -> String {
+    text.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn status_style(status: Status) -> Style {
+    match status {
+        Status::Ok => AnsiColor::Green.on_default().bold(),
+        Status::Warning => AnsiColor::Yellow.on_default().bold(),
+        Status::Critical => AnsiColor::Red.on_default().bold(),
+        Status::Unknown => AnsiColor::Magenta.on_default().bold(),
+    }
+}
+
+fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Info => AnsiColor::Cyan.on_default(),
+        Severity::Warning => AnsiColor::Yellow.on_default(),
+        Severity::Critical => AnsiColor::Red.on_default(),
+    }
+}

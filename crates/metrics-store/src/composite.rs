@@ -1,0 +1,133 @@
+//! Several histories that are kept side by side.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use larder_metrics_model::Snapshot;
+
+use crate::{
+    Appended, Damage, Error, History, MetricsStore, Query, Result, RetentionOutcome, Series, SeriesName,
+    SeriesQuery, moment,
+};
+
+/// Several histories that are kept side by side: what is stored goes to all of them, what is read comes from wherever it
+/// is. One that fails does not keep the others from their work; what it said is in the outcome.
+///
+/// The order is the preference: a series is answered by the first that has any of it.
+#[derive(Clone, Debug)]
+pub struct Histories {
+    stores: Vec<Arc<dyn MetricsStore>>,
+}
+
+impl Histories {
+    /// Puts histories side by side, the preferred one first.
+    pub fn new(stores: impl IntoIterator<Item = Arc<dyn MetricsStore>>) -> Self {
+        Self { stores: stores.into_iter().collect() }
+    }
+}
+
+#[async_trait]
+impl MetricsStore for Histories {
+    async fn append(&self, snapshot: &Snapshot) -> Result<Appended> {
+        let mut outcome = Appended::default();
+        for store in &self.stores {
+            match store.append(snapshot).await {
+                Ok(done) => {
+                    outcome.is_new |= done.is_new;
+                    outcome.damaged.extend(done.damaged);
+                    outcome.failed.extend(done.failed);
+                }
+                Err(error) => outcome.failed.push(error),
+            }
+        }
+        if outcome.failed.len() < self.stores.len() {
+            return Ok(outcome);
+        }
+        Err(Error::AllFailed { failures: outcome.failed })
+    }
+
+    async fn read(&self, query: &Query) -> Result<History> {
+        let mut merged = History::default();
+        let mut failures = Vec::new();
+        for store in &self.stores {
+            match store.read(query).await {
+                Ok(history) => {
+                    merged.snapshots.extend(history.snapshots);
+                    merged.damaged.extend(history.damaged);
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        merged.damaged.extend(named(failures, self.stores.len())?);
+        let key = |snapshot: &Snapshot| (moment::of(snapshot).unwrap_or(i64::MIN), snapshot.cache.clone());
+        merged.snapshots.sort_by_cached_key(key);
+        merged.snapshots.dedup_by(|a, b| key(a) == key(b));
+        query.take.shorten(&mut merged.snapshots, |snapshot| key(snapshot).0);
+        Ok(merged)
+    }
+
+    async fn series(&self, query: &SeriesQuery) -> Result<Series> {
+        let mut failures = Vec::new();
+        let mut answer: Option<Series> = None;
+        for store in &self.stores {
+            match store.series(query).await {
+                Ok(series) => match &mut answer {
+                    Some(known) => {
+                        known.damaged.extend(series.damaged);
+                        (known.resolution, known.points) = (series.resolution, series.points);
+                    }
+                    None => answer = Some(series),
+                },
+                Err(error) => failures.push(error),
+            }
+            if answer.as_ref().is_some_and(|known| !known.points.is_empty()) {
+                break;
+            }
+        }
+        let Some(mut answer) = answer else { return Err(Error::AllFailed { failures }) };
+        answer.damaged.extend(failures.iter().map(damage));
+        Ok(answer)
+    }
+
+    async fn series_names(&self) -> Result<Vec<SeriesName>> {
+        let mut names = BTreeSet::new();
+        let mut failures = Vec::new();
+        for store in &self.stores {
+            match store.series_names().await {
+                Ok(found) => names.extend(found),
+                Err(error) => failures.push(error),
+            }
+        }
+        named(failures, self.stores.len())?;
+        Ok(names.into_iter().collect())
+    }
+
+    async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let mut outcome = RetentionOutcome::default();
+        let mut failures = Vec::new();
+        for store in &self.stores {
+            match store.apply_retention(now).await {
+                Ok(done) => outcome.add(done),
+                Err(error) => failures.push(error),
+            }
+        }
+        if failures.len() == self.stores.len() {
+            return Err(Error::AllFailed { failures });
+        }
+        outcome.failed.extend(failures);
+        Ok(outcome)
+    }
+}
+
+/// Makes damage of failures, unless all failed.
+fn named(failures: Vec<Error>, stores: usize) -> Result<Vec<Damage>> {
+    if failures.len() == stores {
+        return Err(Error::AllFailed { failures });
+    }
+    Ok(failures.iter().map(damage).collect())
+}
+
+fn damage(error: &Error) -> Damage {
+    Damage::new(error.path().unwrap_or("history".as_ref()), error)
+}

@@ -1,0 +1,209 @@
+//! A history in one SQLite file.
+
+mod expiry;
+mod gather;
+mod read;
+mod salvage;
+mod schema;
+mod series;
+mod write;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use larder_metrics_model::Snapshot;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use self::salvage::Salvaged;
+use crate::{
+    Appended, Damage, Error, History, Imported, MetricsStore, Query, Result, Retention, RetentionOutcome,
+    Series, SeriesName, SeriesQuery, store::blocking,
+};
+
+/// How long a writer waits for another one.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A history in one SQLite file: snapshots, samples, and the hours and days that sum the samples up.
+///
+/// Hours and days are kept up to date by the transaction that stores the samples, so they are right whatever retention
+/// removes later. Clones share the file. The methods of this type block; those of [`MetricsStore`] do not.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    retention: Retention,
+    writer: Mutex<Connection>,
+    /// Apart from the writer's, so that a long look back does not hold up what is being measured.
+    reader: Mutex<Connection>,
+}
+
+impl SqliteStore {
+    /// Opens a history, and makes it where there is none.
+    ///
+    /// # Errors
+    /// The file is no SQLite database, is damaged, belongs to another program or to a newer version, or cannot be
+    /// written.
+    pub fn open(path: impl Into<PathBuf>, retention: Retention) -> Result<Self> {
+        let path = path.into();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        }
+        let writer = schema::open(&path)?;
+        let reader = schema::open(&path)?;
+        let shared = Shared { path, retention, writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Stores a snapshot, as [`MetricsStore::append`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append`].
+    pub fn append_blocking(&self, snapshot: &Snapshot) -> Result<Appended> {
+        let stored = self.append_all([snapshot])?;
+        Ok(Appended::new(stored.new == 1))
+    }
+
+    /// Stores snapshots in one transaction: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append`].
+    pub fn append_all<'a>(&self, snapshots: impl IntoIterator<Item = &'a Snapshot>) -> Result<Imported> {
+        write::append_all(self, snapshots)
+    }
+
+    /// Stores any number of snapshots in transactions of a few thousand, as if each had been appended when it was taken
+    /// and retention had been applied at `now`. Hours and days sum up those too whose samples are not kept any more.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append`]; what came before the snapshot at fault is stored, and may be given again.
+    pub fn import(
+        &self,
+        snapshots: impl IntoIterator<Item = Snapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<Imported> {
+        write::import(self, snapshots, now)
+    }
+
+    /// Returns snapshots, as [`MetricsStore::read`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::read`].
+    pub fn read_blocking(&self, query: &Query) -> Result<History> {
+        read::snapshots(&self.reader(), self.path(), query)
+    }
+
+    /// Returns one metric over time, as [`MetricsStore::series`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::series`].
+    pub fn series_blocking(&self, query: &SeriesQuery) -> Result<Series> {
+        series::series(&self.reader(), self.path(), query)
+    }
+
+    /// Returns the names of all series, as [`MetricsStore::series_names`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::series_names`].
+    pub fn series_names_blocking(&self) -> Result<Vec<SeriesName>> {
+        series::names(&self.reader()).map_err(|source| self.failed("read the names of series", source))
+    }
+
+    /// Removes what is too old at `now`, as [`MetricsStore::apply_retention`] does, a few thousand rows at a time.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::apply_retention`].
+    pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        expiry::apply(self, &self.shared.retention.cutoffs(now))
+    }
+
+    /// Looks through the whole file and returns what is wrong with its structure.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    pub fn check(&self) -> Result<Vec<Damage>> {
+        read::check(&self.reader(), self.path())
+    }
+
+    /// Copies what can be read of a damaged file into a new one that takes its place; the damaged one is kept beside it
+    /// under a name that says so. Hours and days that are lost are made again where their samples are there.
+    ///
+    /// No process may have the file open. Killed at any moment, either the damaged file is in place or the new one.
+    ///
+    /// # Errors
+    /// There is no such file, or the new one cannot be written.
+    pub fn salvage(path: impl AsRef<Path>) -> Result<Salvaged> {
+        salvage::salvage(path.as_ref())
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does work in one transaction that nobody else's can come into.
+    fn write<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        in_transaction(&mut writer, work).map_err(|source| self.failed(action, source))
+    }
+
+    fn failed(&self, action: &'static str, source: rusqlite::Error) -> Error {
+        Error::sqlite(self.path(), action, source)
+    }
+}
+
+#[async_trait]
+impl MetricsStore for SqliteStore {
+    async fn append(&self, snapshot: &Snapshot) -> Result<Appended> {
+        let (store, snapshot) = (self.clone(), snapshot.clone());
+        blocking(move || store.append_blocking(&snapshot)).await
+    }
+
+    async fn read(&self, query: &Query) -> Result<History> {
+        let (store, query) = (self.clone(), query.clone());
+        blocking(move || store.read_blocking(&query)).await
+    }
+
+    async fn series(&self, query: &SeriesQuery) -> Result<Series> {
+        let (store, query) = (self.clone(), query.clone());
+        blocking(move || store.series_blocking(&query)).await
+    }
+
+    async fn series_names(&self) -> Result<Vec<SeriesName>> {
+        let store = self.clone();
+        blocking(move || store.series_names_blocking()).await
+    }
+
+    async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let store = self.clone();
+        blocking(move || store.apply_retention_blocking(now)).await
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}

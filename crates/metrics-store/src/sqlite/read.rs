@@ -1,0 +1,110 @@
+//! Reading snapshots back.
+
+use std::path::Path;
+
+use larder_metrics_model::Snapshot;
+use rusqlite::{Connection, Row, params};
+
+use super::gather::{Gathered, Rows};
+use crate::{Damage, Error, History, Query, Result, Take, body, error::is_sqlite_damage, moment};
+
+/// A snapshot as it is stored.
+pub(super) struct StoredSnapshot {
+    pub(super) at: i64,
+    pub(super) body: String,
+}
+
+/// All snapshots in a range of time; `?3` is the cache, or null for whichever.
+const IN_RANGE: &str = "SELECT snapshots.at, snapshots.body, caches.name \
+    FROM snapshots JOIN caches ON caches.id = snapshots.cache \
+    WHERE snapshots.at >= ?1 AND snapshots.at < ?2 AND (?3 IS NULL OR caches.name = ?3) ORDER BY snapshots.at";
+
+pub(super) fn snapshots(connection: &Connection, path: &Path, query: &Query) -> Result<History> {
+    let failed = |source| Error::sqlite(path, "read the snapshots", source);
+    let range = narrowed(connection, query).map_err(failed)?;
+    let rows = Rows { sql: IN_RANGE, time: 0, more: &[&query.cache], read: stored };
+    let gathered = rows.gather(connection, range).map_err(failed)?;
+    let mut damaged = damage(&gathered, path, "snapshots");
+    let mut found: Vec<(i64, Snapshot)> = Vec::with_capacity(gathered.rows.len());
+    for StoredSnapshot { at, body } in gathered.rows {
+        match body::decode_text(&body) {
+            Ok(snapshot) => found.push((at, snapshot)),
+            Err(reason) => damaged.push(Damage::new(path, reason).in_part(place("snapshot of", at))),
+        }
+    }
+    found.sort_by(|(a_at, a), (b_at, b)| (a_at, &a.cache).cmp(&(b_at, &b.cache)));
+    query.take.shorten(&mut found, |(at, _)| *at);
+    Ok(History { snapshots: found.into_iter().map(|(_, snapshot)| snapshot).collect(), damaged })
+}
+
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<Vec<Damage>> {
+    let failed = |source| Error::sqlite(path, "check the file", source);
+    let mut statement = connection.prepare("PRAGMA quick_check").map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut damaged = Vec::new();
+    loop {
+        match rows.next() {
+            Ok(None) => return Ok(damaged),
+            Ok(Some(row)) => {
+                let found: String = row.get(0).map_err(failed)?;
+                damaged
+                    .extend(found.lines().filter(|line| *line != "ok").map(|line| Damage::new(path, line)));
+            }
+            Err(error) if is_sqlite_damage(&error) => {
+                damaged.push(Damage::new(path, error));
+                return Ok(damaged);
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Says what of a table could not be read.
+pub(super) fn damage<T>(gathered: &Gathered<T>, path: &Path, table: &str) -> Vec<Damage> {
+    let mut damaged = Vec::new();
+    if let Some(reason) = &gathered.reason {
+        damaged.extend(gathered.gaps.iter().map(|(from, until)| {
+            let part = format!("{} and {}", place(&format!("{table} between"), *from), moment::time(*until));
+            Damage::new(path, reason).in_part(part)
+        }));
+    }
+    if gathered.senseless > 0 {
+        let reason = format_args!("{} rows make no sense", gathered.senseless);
+        damaged.push(Damage::new(path, reason).in_part(table));
+    }
+    damaged
+}
+
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSnapshot> {
+    Ok(StoredSnapshot { at: row.get(0)?, body: row.get(1)? })
+}
+
+/// Returns the range in which everything lies that is to be taken, so that no more than that is read.
+fn narrowed(connection: &Connection, query: &Query) -> rusqlite::Result<(i64, i64)> {
+    let (from, until) = query.range();
+    let (count, order) = match query.take {
+        Take::All => return Ok((from, until)),
+        Take::Oldest(count) => (count, "ASC"),
+        Take::Newest(count) => (count, "DESC"),
+    };
+    let Some(skipped) = count.checked_sub(1) else { return Ok((from, from)) };
+    let sql = format!(
+        "SELECT snapshots.at FROM snapshots JOIN caches ON caches.id = snapshots.cache \
+         WHERE snapshots.at >= ?1 AND snapshots.at < ?2 AND (?3 IS NULL OR caches.name = ?3) \
+         ORDER BY snapshots.at {order} LIMIT 1 OFFSET ?4"
+    );
+    let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let edge =
+        statement.query_map(params![from, until, query.cache, skipped], |row| row.get::<_, i64>(0))?.next();
+    Ok(match (edge, query.take) {
+        (Some(Ok(edge)), Take::Oldest(_)) => (from, edge.saturating_add(1)),
+        (Some(Ok(edge)), _) => (edge, until),
+        // Fewer than that, or the index is damaged: all of them then.
+        (None | Some(Err(_)), _) => (from, until),
+    })
+}
+
+fn place(what: &str, at: i64) -> String {
+    format!("{what} {}", moment::time(at))
+}

@@ -1,0 +1,103 @@
+//! The tables, and how a file comes to have them.
+
+use std::{path::Path, thread, time::Duration};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::{BUSY_TIMEOUT, in_transaction};
+use crate::{Error, Result};
+
+/// "LRDR": whose database this is.
+const APPLICATION_ID: i64 = 0x4c52_4452;
+
+/// How often switching to the write-ahead log is tried; SQLite does not wait there for whoever makes the same file.
+const ATTEMPTS: u32 = 500;
+const ATTEMPT_STEP: Duration = Duration::from_millis(10);
+
+/// What brings a file from each schema to the next; `user_version` counts them. Entries are only ever added.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE caches (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY, cache INTEGER NOT NULL REFERENCES caches, metric TEXT NOT NULL, node TEXT NOT NULL,
+        UNIQUE (metric, node, cache));
+    CREATE TABLE moments (cache INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (cache, at)) WITHOUT ROWID;
+    CREATE TABLE snapshots (
+        at INTEGER NOT NULL, cache INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (at, cache));
+    CREATE TABLE samples (
+        series INTEGER NOT NULL, at INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (series, at)) WITHOUT ROWID;
+    CREATE TABLE hourly (
+        series INTEGER NOT NULL, start INTEGER NOT NULL, count INTEGER NOT NULL,
+        lowest REAL NOT NULL, mean REAL NOT NULL, highest REAL NOT NULL,
+        first_at INTEGER NOT NULL, first REAL NOT NULL, last_at INTEGER NOT NULL, last REAL NOT NULL,
+        PRIMARY KEY (series, start)) WITHOUT ROWID;
+    CREATE TABLE daily (
+        series INTEGER NOT NULL, start INTEGER NOT NULL, count INTEGER NOT NULL,
+        lowest REAL NOT NULL, mean REAL NOT NULL, highest REAL NOT NULL,
+        first_at INTEGER NOT NULL, first REAL NOT NULL, last_at INTEGER NOT NULL, last REAL NOT NULL,
+        PRIMARY KEY (series, start)) WITHOUT ROWID;
+    CREATE TABLE horizons (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+"];
+
+/// Opens a file, and makes it a history where it is empty or not there.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let failed = |source| Error::sqlite(path, "open the history", source);
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // Looked at first: the file of another program must not be touched, not even its journal mode.
+    if let Some(refused) = refusal(&connection, path).map_err(failed)? {
+        return Err(refused);
+    }
+    use_write_ahead_log(&connection).map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    in_transaction(&mut connection, |connection| migrate(connection)).map_err(failed)?;
+    Ok(connection)
+}
+
+fn refusal(connection: &Connection, path: &Path) -> rusqlite::Result<Option<Error>> {
+    let path = path.to_owned();
+    let known = newest();
+    let found = number(connection, "user_version")?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application = number(connection, "application_id")?;
+    Ok(match application {
+        APPLICATION_ID if found > known => Some(Error::NewerSchema { path, found, known }),
+        APPLICATION_ID => None,
+        0 if tables == 0 => None,
+        _ => Some(Error::ForeignDatabase { path }),
+    })
+}
+
+fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempt = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempt < ATTEMPTS =>
+            {
+                attempt += 1;
+                thread::sleep(ATTEMPT_STEP);
+            }
+            done => return done,
+        }
+    }
+}
+
+fn migrate(connection: &Connection) -> rusqlite::Result<()> {
+    let found = usize::try_from(number(connection, "user_version")?).unwrap_or(0);
+    if found >= MIGRATIONS.len() {
+        return Ok(());
+    }
+    for migration in &MIGRATIONS[found..] {
+        connection.execute_batch(migration)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", newest())
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
