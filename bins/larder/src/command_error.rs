@@ -73,10 +73,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<UsageError>()
-            || matches!(cause.downcast_ref(), Some(cache::Error::Url { .. } | cache::Error::File { .. }))
-    })
+    // A context is found by anyhow itself; among the causes it has a type that cannot be named.
+    error.downcast_ref::<UsageError>().is_some()
+        || error.chain().any(|cause| {
+            matches!(cause.downcast_ref(), Some(cache::Error::Url { .. } | cache::Error::File { .. }))
+        })
 }
 
 fn hint(error: &anyhow::Error) -> Option<&'static str> {

@@ -211,6 +211,18 @@ impl Error {
         }
     }
 
+    /// Returns what went wrong without the node, for where the node is named already.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match (self, self.source()) {
+            (Self::Timeout { after, .. }, _) => format!("no answer within {after:?}"),
+            (Self::Loading { .. }, _) => "it is loading its data set".to_owned(),
+            (Self::TooManyClients { .. }, _) => "its limit of clients (maxclients) is reached".to_owned(),
+            (_, Some(cause)) => cause.to_string(),
+            (_, None) => self.to_string(),
+        }
+    }
+
     /// Returns the message with those of its causes, for people.
     #[must_use]
     pub fn with_causes(&self) -> String {

@@ -137,8 +137,8 @@ fn fill_health(snapshot: &mut Snapshot, answers: &CacheAnswers, status: Status) 
         ("memory_usage", health.memory_usage.is_none()),
         ("connection_pool_stats", health.connection_pool_stats.is_none()),
     ];
-    let why = data.iter().find_map(|node| node.info.why_unknown().or(node.ping_ms.why_unknown()));
-    let why = why.unwrap_or("no primary gives it").to_owned();
+    let why =
+        data.iter().find_map(|node| node.why_unknown()).unwrap_or_else(|| "no primary gives it".to_owned());
     for (field, _) in missing.into_iter().filter(|(_, missing)| *missing) {
         snapshot.mark_absent(&format!("health_info.{field}"), &why);
     }
@@ -233,7 +233,7 @@ async fn latency(answers: &CacheAnswers, options: &CollectOptions) -> Result<Lat
         }
     }
     let why = || {
-        let unknown = nodes.iter().find_map(|node| node.ping_ms.why_unknown()).map(ToOwned::to_owned);
+        let unknown = nodes.iter().find_map(NodeAnswers::why_unknown);
         failure.clone().or(unknown).unwrap_or_else(|| "no node answered".to_owned())
     };
     LatencySummary::of(&samples).ok_or_else(why)

@@ -36,7 +36,7 @@ pub(crate) fn observed<T>(answer: Result<T, Error>) -> Observed<T> {
     match answer {
         Ok(fact) => Observed::Known(fact),
         Err(error) if error.is_blocked() => Observed::Skipped(error.with_causes()),
-        Err(error) => Observed::Failed(Failure::new(error.failure_kind(), error.with_causes())),
+        Err(error) => Observed::Failed(Failure::new(error.failure_kind(), error.reason())),
     }
 }
 

@@ -188,7 +188,8 @@ fn outcome_has_figures(outcome: &JobOutcome) -> bool {
 }
 
 fn reason(snapshot: &Snapshot, field: &str) -> Option<String> {
-    let down = snapshot.nodes.iter().find_map(|node| node.error.clone());
+    let down =
+        snapshot.nodes.iter().find_map(|node| Some(format!("{}: {}", node.node, node.error.as_ref()?)));
     let absent = snapshot.absent.iter().find(|absent: &&Skipped| absent.what == field);
     down.or_else(|| absent.map(|absent| absent.reason.clone()))
 }

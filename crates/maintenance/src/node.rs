@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::future;
 use larder_cache_client::{CacheClient, Error, Server};
 use larder_metrics_model::{
-    ClusterState, Info, NodeAddress, NodeKind, NodeObservation, NodeSnapshot, Observed, ServerFacts, Skipped,
+    ClusterState, Failure, Info, NodeAddress, NodeKind, NodeObservation, NodeSnapshot, Observed, ServerFacts,
+    Skipped,
 };
 
 use crate::deadline::{Deadline, observed};
@@ -34,7 +35,10 @@ pub(crate) async fn ask_all(client: &CacheClient, deadline: Deadline) -> CacheAn
             let answers = future::join_all(topology.nodes.iter().map(|server| ask(server, deadline))).await;
             CacheAnswers { nodes: Observed::Known(answers), skipped: topology.skipped }
         }
-        Err(error) => CacheAnswers { nodes: observed(Err(error)), skipped: Vec::new() },
+        Err(error) => {
+            let failure = Failure::new(error.failure_kind(), error.with_causes());
+            CacheAnswers { nodes: Observed::Failed(failure), skipped: Vec::new() }
+        }
     }
 }
 
@@ -68,6 +72,12 @@ fn may_still_answer(error: &Error) -> bool {
 }
 
 impl NodeAnswers {
+    /// Returns why the node said nothing, or not everything, with its name.
+    pub(crate) fn why_unknown(&self) -> Option<String> {
+        let reason = self.info.why_unknown().or(self.ping_ms.why_unknown())?;
+        Some(format!("{}: {reason}", self.server.node()))
+    }
+
     pub(crate) fn observation(&self) -> NodeObservation {
         let mut observation = NodeObservation::unseen(self.server.node().clone(), self.server.kind());
         observation.ping_ms = self.ping_ms.clone();

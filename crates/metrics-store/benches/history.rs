@@ -1,11 +1,10 @@
 //! What it takes to store a snapshot, and to sum up ten years of minutes of twenty metrics.
-#![expect(missing_docs, reason = "a bench has no interface")]
 
 use std::{path::PathBuf, sync::LazyLock, time::Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use divan::{Bencher, black_box};
-use larder_metrics_model::{Info, NodeAddress, NodeKind, NodeSnapshot, Snapshot};
+use larder_metrics_model::{Info, MemoryUsage, NodeAddress, NodeKind, NodeSnapshot, Snapshot};
 use larder_metrics_store::{DailyFiles, DailyRetention, Resolution, Retention, SeriesQuery, SqliteStore};
 
 const YEARS: i64 = 10;
@@ -36,6 +35,9 @@ fn snapshot(minute: i64) -> Snapshot {
     (latency.avg_latency_ms, latency.p95_latency_ms) = (Some(0.4), Some(0.9));
     (latency.p99_latency_ms, latency.max_latency_ms) = (Some(1.5), Some(3.0));
     snapshot.health_info.redis_ping_time = Some(0.3);
+    let mut usage = MemoryUsage::default();
+    usage.used_memory = Some(memory);
+    snapshot.health_info.memory_usage = Some(usage);
     let mut node = NodeSnapshot::new(NodeAddress::new("cache:6379"), NodeKind::Data);
     node.info = Info::parse(&format!(
         "# Memory\r\nused_memory:{memory}\r\nused_memory_rss:{memory}\r\nmaxmemory:8000000000\r\n\
@@ -53,7 +55,7 @@ fn metrics() -> Vec<(&'static str, Option<NodeAddress>)> {
 
 /// Ten years, made once and kept in the folder for temporary files of the build.
 static TEN_YEARS: LazyLock<PathBuf> = LazyLock::new(|| {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("ten-years-1.sqlite");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("ten-years.sqlite");
     if !path.exists() {
         let began = Instant::now();
         let making = path.with_extension("making");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use larder_maintenance::{CollectJob, Job, JobOutcome, JobReport, JobStatus};
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{Skipped, Snapshot};
 
 use crate::{
     cli::OutputForm,
@@ -49,6 +49,20 @@ pub(crate) fn end(outcome: &JobOutcome, closed: Option<&str>) -> ExitCode {
     }
 }
 
+/// Figures that are missing for the same reason are named together.
+fn absent(absent: &[Skipped]) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Skipped { what, reason } in absent {
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, fields)) => fields.push(what),
+            None => reasons.push((reason, vec![what])),
+        }
+    }
+    let lines =
+        reasons.iter().map(|(reason, fields)| format!("absent, because {reason}: {}\n", fields.join(", ")));
+    lines.collect()
+}
+
 fn for_people(snapshot: &Snapshot) -> String {
     let stats = &snapshot.cache_stats;
     let health = &snapshot.health_info;
@@ -75,6 +89,5 @@ fn for_people(snapshot: &Snapshot) -> String {
     ] {
         table.add_row([figure.to_owned(), value]);
     }
-    let absent = snapshot.absent.iter().map(|absent| format!("absent  {}: {}\n", absent.what, absent.reason));
-    table::written(&table) + &absent.collect::<String>()
+    table::written(&table) + &absent(&snapshot.absent)
 }

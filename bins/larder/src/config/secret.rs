@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_command_that_fails_does_not_tell_what_it_printed() {
         assert_eq!(from_command("echo secret").unwrap().expose_secret(), "secret");
-        let error = format!("{:?}", from_command("echo secret; exit 3").unwrap_err());
+        let error = format!("{:#}", from_command("echo secret; exit 3").unwrap_err());
         assert!(error.contains("exit status: 3") && !error.contains("secret"), "{error}");
     }
 }

@@ -17,8 +17,11 @@ pub(crate) fn for_people(verdict: &HealthVerdict) -> String {
     let rest = verdict.summary();
     let rest = rest.get(word.len()..).unwrap_or_default().to_owned();
     let _ = writeln!(text, "{style}{word}{style:#}{rest}");
-    for finding in &verdict.findings {
-        write_finding(&mut text, finding);
+    // Worst first, as they are, and those of one kind together.
+    let mut findings = verdict.findings.clone();
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
+    for alike in findings.chunk_by(are_alike) {
+        write_findings(&mut text, alike);
     }
     if !verdict.checks.is_empty() {
         text.push('\n');
@@ -33,14 +36,22 @@ pub(crate) fn for_people(verdict: &HealthVerdict) -> String {
     text
 }
 
-fn write_finding(text: &mut String, finding: &Finding) {
-    let style = severity_style(finding.severity);
-    let Finding { severity, subject, message, id, .. } = finding;
-    let _ = writeln!(text, "\n{style}{severity}{style:#} {subject}: {message} [{id}]");
-    if !finding.recommendation.is_empty() {
-        let _ = writeln!(text, "  do: {}", finding.recommendation);
+/// Nodes that are alike have alike findings; what to do about them is said once.
+fn are_alike(one: &Finding, other: &Finding) -> bool {
+    one.id == other.id && one.severity == other.severity && one.recommendation == other.recommendation
+}
+
+fn write_findings(text: &mut String, alike: &[Finding]) {
+    text.push('\n');
+    for Finding { severity, subject, message, id, .. } in alike {
+        let style = severity_style(*severity);
+        let _ = writeln!(text, "{style}{severity}{style:#} {subject}: {message} [{id}]");
     }
-    if let Some(effect) = &finding.expected_effect {
+    let Some(first) = alike.first() else { return };
+    if !first.recommendation.is_empty() {
+        let _ = writeln!(text, "  do: {}", first.recommendation);
+    }
+    if let Some(effect) = &first.expected_effect {
         let _ = writeln!(text, "  then: {effect}");
     }
 }

@@ -13,13 +13,14 @@ use redis::{
     TlsCertificates, Value, aio::MultiplexedConnection,
 };
 use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
 
 use super::{
-    failure::Request,
+    failure::{Request, said},
     link::{Breakage, Effect, Link, send, send_all},
 };
 use crate::{
-    ConnectOptions, Result,
+    ConnectOptions, Error, Result,
     url::{Endpoint, HostPort},
 };
 
@@ -92,6 +93,9 @@ impl Dialer {
     }
 }
 
+/// How long an open port may take to show that it is open.
+const PORT_OPENS_WITHIN: Duration = Duration::from_millis(200);
+
 #[derive(Default)]
 struct Open {
     connection: Option<MultiplexedConnection>,
@@ -141,8 +145,28 @@ impl DirectLink {
         let config = self.dialer.config();
         let connect = client.get_multiplexed_async_connection_with_config(&config);
         match tokio::time::timeout(timeout, connect).await {
-            Ok(connection) => connection.map_err(|error| request.failed(error)),
-            Err(_) => Err(request.timed_out()),
+            Ok(connection) => match connection.map_err(|error| request.failed(error)) {
+                Err(error @ Error::Timeout { .. }) => Err(self.explained(error).await),
+                other => other,
+            },
+            Err(_) => Err(self.explained(request.timed_out()).await),
+        }
+    }
+
+    /// A server without TLS takes a handshake for the beginning of a command and waits for more of it, which would look
+    /// like a firewall. Where the port itself opens at once, it is the handshake that was not answered.
+    async fn explained(&self, timeout: Error) -> Error {
+        let (Some(_), Endpoint::Tcp(host)) = (&self.dialer.certificates, &self.endpoint) else {
+            return timeout;
+        };
+        let open = TcpStream::connect((host.host.as_str(), host.port));
+        match tokio::time::timeout(PORT_OPENS_WITHIN, open).await {
+            Ok(Ok(_)) => {
+                let source =
+                    said("the port is open, and nothing answers the handshake; it may be a port without TLS");
+                Error::Tls { node: self.node.clone(), source }
+            }
+            _ => timeout,
         }
     }
 

@@ -45,7 +45,7 @@ impl Request<'_> {
         let words = error.to_string();
         let code = error.code().unwrap_or_default();
         match error.kind() {
-            ErrorKind::AuthenticationFailed => Error::Authentication { node, source: plain(&words) },
+            ErrorKind::AuthenticationFailed => Error::Authentication { node, source: login(&words) },
             ErrorKind::Server(kind) => match kind {
                 ServerErrorKind::BusyLoading => Error::Loading { node },
                 ServerErrorKind::ReadOnly => Error::ReadOnly { node },
@@ -60,12 +60,12 @@ impl Request<'_> {
                 _ if words.contains("invalid password")
                     || words.contains("without any password configured") =>
                 {
-                    Error::Authentication { node, source: plain(&words) }
+                    Error::Authentication { node, source: login(&words) }
                 }
                 _ => Error::Server { node, command, source: Arc::new(error) },
             },
             _ if matches!(code, "NOAUTH" | "WRONGPASS") => {
-                Error::Authentication { node, source: plain(&words) }
+                Error::Authentication { node, source: login(&words) }
             }
             _ if code == "OOM" => Error::OutOfMemory { node },
             _ if words.contains("max number of clients") => Error::TooManyClients { node },
@@ -85,13 +85,20 @@ fn is_unknown_command(words: &str) -> bool {
     words.contains("unknown command") || words.contains("unknown subcommand") || words.contains("is disabled")
 }
 
-/// The server's words alone: a client library may add what it sent.
-fn plain(words: &str) -> Source {
-    let said = ["WRONGPASS", "NOAUTH", "ERR", "invalid"]
-        .iter()
-        .find_map(|start| words.find(start).map(|at| &words[at..]))
-        .unwrap_or("the login was refused");
-    Arc::from(Box::<dyn StdError + Send + Sync>::from(said.to_owned()))
+/// What is wrong with a login. The client library's own words may hold what was sent, so they are not passed on.
+fn login(words: &str) -> Source {
+    said(if words.contains("NOAUTH") {
+        "a password is needed, and none was given"
+    } else if words.contains("without any password configured") {
+        "a password was given, and the server's default user has none"
+    } else {
+        "user name or password is wrong, or the user is disabled"
+    })
+}
+
+/// Makes a cause of plain words.
+pub(crate) fn said(words: &str) -> Source {
+    Arc::from(Box::<dyn StdError + Send + Sync>::from(words))
 }
 
 fn is_tls(error: &RedisError) -> bool {

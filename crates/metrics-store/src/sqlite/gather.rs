@@ -9,7 +9,7 @@ const LIMIT: i64 = 1 << 53;
 /// How often a range is halved around a damage: down to about half an hour.
 const DEPTH: u32 = 24;
 /// How many damaged places are gone around before the rest is given up.
-const PLACES: usize = 2_000;
+const PLACES: usize = 500;
 
 /// Which rows: a statement with `?1` for the beginning of the time and `?2` for its end, ordered by time.
 pub(super) struct Rows<'a, T> {
@@ -30,6 +30,8 @@ pub(super) struct Gathered<T> {
     pub(super) senseless: usize,
     /// Stretches of time in which something may be missing.
     pub(super) gaps: Vec<(i64, i64)>,
+    /// How often something could not be reached.
+    places: usize,
     /// What was wrong, first.
     pub(super) reason: Option<rusqlite::Error>,
 }
@@ -41,7 +43,8 @@ impl<T> Rows<'_, T> {
         connection: &Connection,
         (from, until): (i64, i64),
     ) -> rusqlite::Result<Gathered<T>> {
-        let mut found = Gathered { rows: Vec::new(), senseless: 0, gaps: Vec::new(), reason: None };
+        let mut found =
+            Gathered { rows: Vec::new(), senseless: 0, gaps: Vec::new(), places: 0, reason: None };
         let range = (from.max(-LIMIT), until.min(LIMIT));
         self.go_on(connection, range, DEPTH, &mut found)?;
         Ok(found)
@@ -60,7 +63,8 @@ impl<T> Rows<'_, T> {
             return Err(error);
         }
         found.reason.get_or_insert(error);
-        if depth == 0 || until - next < 2 || found.gaps.len() >= PLACES {
+        found.places += 1;
+        if depth == 0 || until - next < 2 || found.places >= PLACES {
             match found.gaps.last_mut() {
                 Some(gap) if gap.1 == next => gap.1 = until,
                 _ => found.gaps.push((next, until)),

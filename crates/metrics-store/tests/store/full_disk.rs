@@ -55,6 +55,7 @@ async fn survives_a_full_disk(disk: &SmallDisk, store: &dyn MetricsStore) {
     let read = store.read(&Query::default()).await.unwrap();
     assert_eq!((seconds(&read.snapshots), read.damaged), (stored.clone(), vec![]), "while it is full");
 
+    drop(file);
     fs::remove_file(&ballast).unwrap();
     store.append(&with_node(1000)).await.unwrap();
     stored.push(1000);

@@ -1,5 +1,9 @@
 //! The two histories as their users see them, and what they do when something goes wrong on purpose.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test ends it")]
+#![expect(clippy::float_cmp, reason = "what is stored comes back to the last bit")]
+#![expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+
 mod conformance;
 mod damage;
 mod export;

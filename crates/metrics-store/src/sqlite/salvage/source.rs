@@ -14,6 +14,8 @@ use crate::{Damage, Error, Result};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const PAGE: usize = 4096;
+/// More pages than a new file has.
+const LEAST_PAGES: u64 = 64;
 /// Where the first page says how many pages there are (SQLite file format, section 1.3).
 const PAGES_AT: usize = 28;
 /// What a page of a table begins with that has no pages below it (section 1.6).
@@ -78,12 +80,15 @@ fn mended(path: &Path) -> io::Result<TempDir> {
         fs::copy(beside(path, "-wal"), beside(&target, "-wal"))?;
     }
     let mut first = first_page(&copy.path().join("new"))?;
-    let pages = fs::metadata(path)?.len().div_ceil(PAGE as u64);
+    // At least as many as the roots of the tables need, even where the file was cut shorter.
+    let pages = fs::metadata(path)?.len().div_ceil(PAGE as u64).max(LEAST_PAGES);
+    let length = pages * PAGE as u64;
     let pages = u32::try_from(pages).map_err(io::Error::other)?.to_be_bytes();
     first[PAGES_AT..PAGES_AT + 4].copy_from_slice(&pages);
     // No free pages: nothing is written to the copy, and the list may be damaged as well.
     first[PAGES_AT + 4..PAGES_AT + 12].fill(0);
     let mut file = File::options().write(true).open(&target)?;
+    file.set_len(length)?;
     file.rewind()?;
     file.write_all(&first)?;
     Ok(copy)

@@ -1,0 +1,133 @@
+//! A user with no more rights than the README says can do what it says.
+
+use anyhow::{Context, Result, ensure};
+use larder_test_support::{TestCluster, TestSentinel, TestServer, on_every_server};
+
+use crate::larder::{Larder, skipped};
+
+const README: &str = include_str!("../../../../README.md");
+const PASSWORD: &str = "least-privilege";
+
+/// The rights of the line of the README's table that begins with `row`.
+fn rights(row: &str) -> Result<Vec<String>> {
+    let line = README.lines().find(|line| line.starts_with(&format!("| {row}")));
+    let line = line.with_context(|| format!("the README has no row `{row}`"))?;
+    let acl = line.split('`').rfind(|part| part.starts_with("user larder")).context("it has no ACL line")?;
+    let rights = acl
+        .replace("\\|", "|")
+        .split_whitespace()
+        .filter(|word| word.starts_with('+'))
+        .map(Into::into)
+        .collect();
+    Ok(rights)
+}
+
+fn allow(server: &TestServer, rights: &[String]) -> Result<()> {
+    let password = format!(">{PASSWORD}");
+    let mut words = vec!["ACL", "SETUSER", "larder", "reset", "on", &password];
+    words.extend(rights.iter().map(String::as_str));
+    server.run::<()>(&words)?;
+    server.run::<()>(&["ACL", "LOG", "RESET"])
+}
+
+/// Runs every command of the line, and looks that the server refused nothing.
+fn suffices(larder: &Larder, servers: &[&TestServer]) -> Result<()> {
+    let larder_runs = |code, words: &[&str]| larder.ends(code, words);
+    larder_runs(0, &["health"])?;
+    larder_runs(0, &["collect"])?;
+    larder_runs(0, &["maintain", "daily"])?;
+    larder_runs(0, &["watch", "--count", "1"])?;
+    for server in servers {
+        let refused: Vec<redis::Value> = server.run(&["ACL", "LOG"])?;
+        ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+    }
+    Ok(())
+}
+
+fn logged_in(url: &str) -> Larder {
+    Larder::of(url).with("LARDER_USERNAME", "larder").with("LARDER_PASSWORD", PASSWORD)
+}
+
+const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
+const CLUSTER: &str = "the same on a cluster";
+const SENTINEL: &str = "the same, on the Sentinels";
+
+#[tokio::test]
+async fn the_line_for_a_server_suffices_and_all_else_is_skipped() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        let rights = rights(SERVER)?;
+        ensure!(rights == ["+ping", "+info"], "{rights:?}");
+        allow(&server, &rights)?;
+        suffices(&logged_in(&server.url()), &[&server])
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_a_cluster_suffices() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let rights = rights(CLUSTER)?;
+        for server in &cluster.servers {
+            allow(server, &rights)?;
+        }
+        let servers: Vec<&TestServer> = cluster.servers.iter().collect();
+        suffices(&logged_in(&cluster.url()), &servers)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_ping_and_info_alone_a_cluster_still_gets_a_verdict() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        for server in &cluster.servers {
+            allow(server, &rights(SERVER)?)?;
+        }
+        let verdict = logged_in(&cluster.url()).ends(0, &["--output", "json", "health"])?.json()?;
+        let skipped = skipped(&verdict);
+        let names = |what: &str| {
+            skipped.iter().any(|(skipped, why)| skipped.contains(what) && why.contains("CLUSTER"))
+        };
+        ensure!(names("the other nodes of the cluster"), "{skipped:#?}");
+        ensure!(names("cluster"), "{skipped:#?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_right_of_a_line_is_needed() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        for (right, lost) in [("+ping", "node.ping"), ("+info", "node.info")] {
+            let rest: Vec<String> = rights(SERVER)?.into_iter().filter(|other| other != right).collect();
+            allow(&server, &rest)?;
+            let run = logged_in(&server.url()).run(&["--output", "json", "health"])?;
+            let skipped = skipped(&run.json()?);
+            ensure!(skipped.iter().any(|(what, _)| what.starts_with(lost)), "{right}: {skipped:#?}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_sentinels_suffices() {
+    on_every_server(async |program| {
+        let sentinel = TestSentinel::start(program, 1)?;
+        for server in &sentinel.servers {
+            allow(server, &rights(SERVER)?)?;
+        }
+        for server in &sentinel.sentinels {
+            allow(server, &rights(SENTINEL)?)?;
+        }
+        let larder = logged_in(&sentinel.url());
+        larder.write("sentinel-password", PASSWORD);
+        larder.configure("[sentinel]\nusername = \"larder\"\npassword_file = \"sentinel-password\"\n");
+        let servers: Vec<&TestServer> = sentinel.servers.iter().chain(&sentinel.sentinels).collect();
+        suffices(&larder, &servers)
+    })
+    .await;
+}

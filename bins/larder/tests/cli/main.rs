@@ -1,0 +1,13 @@
+//! The whole binary, as operators run it.
+
+mod acl;
+mod application;
+mod collect;
+mod config;
+mod faults;
+mod health;
+mod larder;
+mod metrics;
+mod readme;
+mod sample;
+mod watch;

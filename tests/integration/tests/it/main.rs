@@ -1,0 +1,5 @@
+//! Larder on real servers.
+
+mod contracts;
+mod faults;
+mod harness;

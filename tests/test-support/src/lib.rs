@@ -1,0 +1,44 @@
+//! What Larder's tests stand on: real servers, certificates, HTTP services, and the conformance suites of the seams.
+//!
+//! A server runs on 127.0.0.1 in a temporary folder, is waited for by asking it, and is killed when it is dropped:
+//!
+//! ```
+//! use larder_test_support::{TestServer, server_programs};
+//!
+//! for program in server_programs() {
+//!     let server = TestServer::builder(&program).config("maxmemory 64mb").start()?;
+//!     let answer: String = redis::cmd("PING").query(&mut server.admin()?)?;
+//!     assert_eq!(answer, "PONG", "{program} at {}", server.url());
+//! }
+//! # anyhow::Ok(())
+//! ```
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every error here is a test that cannot go on, and says why itself"
+)]
+
+mod application;
+mod builder;
+mod cluster;
+pub mod conformance;
+mod docker;
+mod http;
+mod poll;
+mod port;
+mod process;
+mod program;
+mod sentinel;
+mod server;
+mod tls;
+
+pub use application::Application;
+pub use builder::TestServerBuilder;
+pub use cluster::TestCluster;
+pub use docker::{ContainerFixture, DockerEngine};
+pub use poll::{PATIENCE, until, until_async};
+pub use port::free_port;
+pub use program::{ServerProgram, on_every_server, server_programs};
+pub use sentinel::TestSentinel;
+pub use server::TestServer;
+pub use tls::Certificates;
