@@ -86,7 +86,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
 
 fn cache_hint(error: &cache::Error) -> Option<&'static str> {
     Some(match error {
-        cache::Error::Unreachable { .. } => "is the server running, and are host and port right?",
+        cache::Error::Unreachable { .. } => {
+            "is the server running, are host and port right, and is it a port for TLS (rediss://)?"
+        }
         cache::Error::Timeout { .. } => {
             "a firewall may drop the packets, or the server is busy; --timeout allows more time"
         }

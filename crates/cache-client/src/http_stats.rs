@@ -44,8 +44,7 @@ impl ApplicationEndpoints {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        // The provider is chosen once a process; a service that chose another one keeps it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        choose_crypto_provider();
         let client = Client::builder().timeout(timeout).build().map_err(|error| wrong(error.to_string()))?;
         Ok(Self { client, base: url, timeout })
     }
@@ -119,6 +118,12 @@ fn read(mut body: Value, name: String) -> Result<Statistics, String> {
     let tiers =
         tiers.map(serde_json::from_value::<TierStats>).transpose().map_err(|error| error.to_string())?;
     Ok(Statistics::new(stats, tiers, "the application does not give it"))
+}
+
+/// Chooses the cryptography of HTTPS for this process, which has to be done before a `reqwest::Client` is made. A service
+/// that has chosen another one keeps it.
+pub fn choose_crypto_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Cuts a URL down to what can be shown: no user, no password, no parameters.

@@ -21,7 +21,7 @@ pub use capability::{Availability, Capabilities, Capability};
 pub use client::{CacheClient, open};
 pub use error::{Error, Result, Source};
 #[cfg(feature = "http")]
-pub use http_stats::ApplicationEndpoints;
+pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};
 pub use keys::{
     DumpedValue, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, RestoreItem, ScanOptions,
     ScanPosition, ShardPosition, Ttl,

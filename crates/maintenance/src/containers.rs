@@ -57,6 +57,7 @@ pub(crate) async fn observe(options: &ContainerOptions, timeout: Duration) -> Ob
 }
 
 async fn list(options: &ContainerOptions, timeout: Duration) -> reqwest::Result<Vec<Listed>> {
+    larder_cache_client::choose_crypto_provider();
     let client = Client::builder().unix_socket(options.socket.clone()).timeout(timeout).build()?;
     let response = client.get("http://docker/containers/json?all=true").send().await?;
     response.error_for_status()?.json().await

@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::{
     Certificates, ServerProgram, TestServerBuilder,
     builder::HARNESS_USER,
-    poll::until,
+    poll::{PATIENCE, until},
     process::{ServerProcess, log_tail},
 };
 
@@ -204,7 +204,9 @@ impl TestServer {
     pub(crate) fn wait_until_ready(&mut self) -> Result<()> {
         let log = self.log.clone();
         let id = self.process.id().to_string();
+        let deadline = Instant::now() + PATIENCE;
         loop {
+            ensure!(Instant::now() < deadline, "it did not answer within {PATIENCE:?}");
             ensure!(self.process.is_running(), "the server has ended:\n{}", log_tail(&log));
             if self.info("process_id").is_ok_and(|found| found.as_ref() == Some(&id)) {
                 break;

@@ -125,7 +125,8 @@ fn url(global: &Global, file: &ConfigFile) -> Result<CacheUrl> {
 
 fn connect(global: &Global, file: &ConfigFile, timeout: Duration) -> Result<ConnectOptions> {
     let mut options = ConnectOptions::default();
-    options.connect_timeout = timeout;
+    // Less than the whole, so that there is time to find out why no connection was made.
+    options.connect_timeout = timeout.mul_f64(0.75);
     options.response_timeout = timeout;
     options.retries = file.retries.unwrap_or(options.retries);
     options.username = global.username.clone().or_else(|| file.username.clone());

@@ -39,8 +39,8 @@ async fn a_wrong_password_or_none() {
         let server = TestServer::builder(program).password(SECRET).start()?;
         let node = server.node().to_string();
         let bare = format!("redis://{node}");
-        let none = Larder::of(&bare);
-        both(&none, "node.authentication", "a password is needed, and none was given", &node)?;
+        let anonymous = Larder::of(&bare);
+        both(&anonymous, "node.authentication", "a password is needed, and none was given", &node)?;
         let wrong = Larder::of(&bare).with("LARDER_PASSWORD", "hunter2-and-more-wrong");
         both(&wrong, "node.authentication", "password is wrong", &node)?;
 

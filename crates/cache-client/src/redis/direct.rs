@@ -13,10 +13,10 @@ use redis::{
     TlsCertificates, Value, aio::MultiplexedConnection,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 
 use super::{
-    failure::{Request, said},
+    diagnosis,
+    failure::Request,
     link::{Breakage, Effect, Link, send, send_all},
 };
 use crate::{
@@ -93,9 +93,6 @@ impl Dialer {
     }
 }
 
-/// How long an open port may take to show that it is open.
-const PORT_OPENS_WITHIN: Duration = Duration::from_millis(200);
-
 #[derive(Default)]
 struct Open {
     connection: Option<MultiplexedConnection>,
@@ -145,29 +142,14 @@ impl DirectLink {
         let config = self.dialer.config();
         let connect = client.get_multiplexed_async_connection_with_config(&config);
         match tokio::time::timeout(timeout, connect).await {
-            Ok(connection) => match connection.map_err(|error| request.failed(error)) {
-                Err(error @ Error::Timeout { .. }) => Err(self.explained(error).await),
-                other => other,
-            },
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(self.explained(request.failed(error)).await),
             Err(_) => Err(self.explained(request.timed_out()).await),
         }
     }
 
-    /// A server without TLS takes a handshake for the beginning of a command and waits for more of it, which would look
-    /// like a firewall. Where the port itself opens at once, it is the handshake that was not answered.
-    async fn explained(&self, timeout: Error) -> Error {
-        let (Some(_), Endpoint::Tcp(host)) = (&self.dialer.certificates, &self.endpoint) else {
-            return timeout;
-        };
-        let open = TcpStream::connect((host.host.as_str(), host.port));
-        match tokio::time::timeout(PORT_OPENS_WITHIN, open).await {
-            Ok(Ok(_)) => {
-                let source =
-                    said("the port is open, and nothing answers the handshake; it may be a port without TLS");
-                Error::Tls { node: self.node.clone(), source }
-            }
-            _ => timeout,
-        }
+    async fn explained(&self, error: Error) -> Error {
+        diagnosis::explained(error, &self.endpoint, self.dialer.certificates.is_some()).await
     }
 
     fn after(&self, breakage: Breakage, generation: u64) {
@@ -188,7 +170,10 @@ impl Link for DirectLink {
         let (mut connection, generation) = self.connection().await?;
         let (answer, breakage) = send(&mut connection, &self.node, &command, self.timeout()).await;
         self.after(breakage, generation);
-        answer
+        match answer {
+            Err(error) => Err(self.explained(error).await),
+            answer => answer,
+        }
     }
 
     async fn run_all(&self, commands: Vec<Cmd>, _effect: Effect) -> Vec<Result<Value>> {

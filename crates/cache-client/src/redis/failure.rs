@@ -5,7 +5,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 use larder_metrics_model::NodeAddress;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
 
-use crate::{Error, error::Source};
+use crate::{Capability, Error, error::Source};
 
 /// Where and what was asked, for the words of an error.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,10 @@ impl Request<'_> {
                 }
                 ServerErrorKind::NoPerm => Error::NotPermitted { node, command, source: Arc::new(error) },
                 _ if words.contains("max number of clients") => Error::TooManyClients { node },
+                _ if words.contains("cluster support disabled") => {
+                    let reason = "the server was not started as a node of a cluster".to_owned();
+                    Error::Unsupported { node, capability: Capability::Cluster, reason }
+                }
                 _ if is_unknown_command(&words) => {
                     Error::UnknownCommand { node, command, source: Arc::new(error) }
                 }
@@ -104,11 +108,15 @@ pub(crate) fn said(words: &str) -> Source {
 fn is_tls(error: &RedisError) -> bool {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
+        // The client library hands its cause out in the Arc that it keeps it in.
+        let error = match error.downcast_ref::<Source>() {
+            Some(shared) => shared.as_ref(),
+            None => error,
+        };
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
+        if error.is::<rustls::Error>()
+            || inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+        {
             return true;
         }
         next = error.source();

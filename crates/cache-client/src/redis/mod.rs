@@ -4,6 +4,7 @@ mod answer;
 mod cache;
 mod cluster;
 mod cluster_map;
+mod diagnosis;
 mod direct;
 mod failure;
 mod fields;

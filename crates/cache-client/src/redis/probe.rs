@@ -61,7 +61,7 @@ fn judge<T>(answer: Result<T>) -> Result<Availability> {
         Err(Error::Server { source, .. }) => {
             let words = source.to_string();
             let lower = words.to_lowercase();
-            if lower.contains("cluster support disabled") || lower.contains("not allowed") {
+            if lower.contains("not allowed") {
                 return Ok(Availability::Blocked(words));
             }
             // RESTORE of an empty payload, OBJECT on a missing key before 7.0, and MOVED in a cluster.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use larder_cache_client::{Cache as _, CacheUrl, ConnectOptions, Error, open};
+use larder_cache_client::{CacheUrl, ConnectOptions, Error, open};
 use larder_metrics_model::NodeAddress;
 use larder_test_support::{TestServer, on_every_server};
 
