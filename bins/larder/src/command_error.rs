@@ -1,10 +1,10 @@
 //! From errors to words, hints and exit codes.
 
-use std::{error::Error as StdError, ffi::OsString, io, process::ExitCode};
+use std::{error::Error as StdError, io, process::ExitCode};
 
 use larder_cache_client as cache;
 
-use crate::{cli, output};
+use crate::output;
 
 /// An error that has an exit code of its own: what was given is wrong.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ pub(crate) const PARTIAL: u8 = 4;
 const UNKNOWN: u8 = 3;
 
 /// Answers a command line that could not be read, or that asked for help.
-pub(crate) fn usage(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error, is_check: bool) -> ExitCode {
     let printed = error.print();
     if !error.use_stderr() {
         return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) };
     }
-    ExitCode::from(if cli::names_check(arguments) { UNKNOWN } else { USAGE })
+    ExitCode::from(if is_check { UNKNOWN } else { USAGE })
 }
 
 /// Says what went wrong, and what may help.

@@ -5,6 +5,7 @@ mod command_error;
 mod commands;
 mod config;
 mod context;
+mod global;
 mod output;
 
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use cli::Cli;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return command_error::usage(&error, std::env::args_os()),
+        Err(error) => return command_error::usage(&error, cli::names_check(std::env::args_os())),
     };
     output::log::begin(cli.global.verbosity());
     let is_check = cli.command.is_check();

@@ -6,6 +6,8 @@ use larder_metrics_model::{Container, Failure, FailureKind, Observed};
 use reqwest::Client;
 use serde::Deserialize;
 
+use crate::wording::with_causes;
+
 /// Which containers are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,8 +51,11 @@ pub(crate) async fn observe(options: &ContainerOptions, timeout: Duration) -> Ob
         }
         Err(error) => {
             let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Other };
-            let words =
-                format!("the Docker engine at {}: {}", options.socket.display(), chain(&error.without_url()));
+            let words = format!(
+                "the Docker engine at {}: {}",
+                options.socket.display(),
+                with_causes(&error.without_url())
+            );
             Observed::Failed(Failure::new(kind, words))
         }
     }
@@ -93,16 +98,6 @@ fn denied(error: &reqwest::Error) -> bool {
         cause = error.source();
     }
     false
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }
 
 #[cfg(test)]

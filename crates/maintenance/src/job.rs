@@ -10,7 +10,7 @@ use larder_metrics_model::{Skipped, Snapshot};
 use larder_metrics_store::MetricsStore;
 use serde::Serialize;
 
-use crate::{CollectOptions, HealthOptions, check_health, collect};
+use crate::{CollectOptions, HealthOptions, check_health, collect, wording::with_causes};
 
 /// One unit of maintenance.
 ///
@@ -206,14 +206,4 @@ fn summary(snapshot: &Snapshot) -> String {
         count => format!(", {count} figures absent"),
     };
     format!("{rate}{operations} from {} nodes{absent}", snapshot.nodes.len())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

@@ -9,6 +9,7 @@ mod job;
 mod live;
 mod machine;
 mod node;
+mod wording;
 
 pub use collect::{CollectOptions, CollectOutcome, collect};
 pub use containers::ContainerOptions;

@@ -8,10 +8,10 @@ use larder_maintenance::{CollectJob, Job, JobOutcome, JobReport, JobStatus};
 use larder_metrics_model::{Skipped, Snapshot};
 
 use crate::{
-    cli::OutputForm,
     command_error::{FAILED, PARTIAL},
     config::Settings,
     context::now,
+    global::OutputForm,
     output::{format, message, stdout, table},
 };
 

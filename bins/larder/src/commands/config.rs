@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
-    cli::Global,
     command_error::UsageError,
     config::{Settings, TEMPLATE},
+    global::Global,
     output::{message, stdout},
 };
 

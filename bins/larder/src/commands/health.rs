@@ -7,8 +7,8 @@ use clap::Args;
 use larder_maintenance::check_health;
 
 use crate::{
-    cli::OutputForm,
     config::Settings,
+    global::OutputForm,
     output::{stdout, verdict},
 };
 

@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use larder_maintenance::{CollectJob, Cycle, CycleOutcome, HealthJob, Job, JobOutcome, JobReport, JobStatus};
 
 use crate::{
-    cli::OutputForm,
     command_error::{FAILED, PARTIAL},
     config::Settings,
     context::now,
+    global::OutputForm,
     output::{message, stdout, verdict},
 };
 

@@ -12,9 +12,9 @@ use larder_metrics_model::metric;
 use larder_metrics_store::{Damage, Export, ExportFormat, Query, export, import_daily_files};
 
 use crate::{
-    cli::OutputForm,
     command_error::{PARTIAL, UsageError},
     config::Settings,
+    global::OutputForm,
     output::{message, stdout},
 };
 

@@ -13,9 +13,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::{
-    cli::{Cli, Command, OutputForm},
+    cli::{Cli, Command},
     command_error::UsageError,
     config::Settings,
+    global::OutputForm,
 };
 
 /// Runs a command to its end.

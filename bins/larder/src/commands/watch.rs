@@ -10,10 +10,10 @@ use larder_maintenance::{LiveFigures, Watch};
 use serde_json::json;
 
 use crate::{
-    cli::OutputForm,
     command_error::FAILED,
     config::Settings,
     context::now,
+    global::OutputForm,
     output::{message, stdout},
 };
 

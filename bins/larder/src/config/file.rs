@@ -11,7 +11,7 @@ use larder_analysis::HealthThresholds;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::with_nearest;
-use crate::{cli::OutputForm, command_error::UsageError};
+use crate::{command_error::UsageError, global::OutputForm};
 
 /// What `larder.toml` can hold. A key that is not known is refused.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -17,8 +17,8 @@ use super::{
     guide, secret,
 };
 use crate::{
-    cli::{Global, OutputForm},
     command_error::UsageError,
+    global::{Global, OutputForm},
     output::message,
 };
 

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Verbosity;
+use crate::global::Verbosity;
 
 /// Begins to say as much as was asked for; `LARDER_LOG` overrides it with a filter of its own.
 pub(crate) fn begin(verbosity: Verbosity) {

@@ -13,6 +13,7 @@ use redis::{
     cmd,
 };
 use tokio::sync::OnceCell;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     answer::read,
@@ -108,6 +109,8 @@ impl LazyCluster {
         let request = Request { node, command: &name, timeout: self.timeout() };
         let mut connection = self.connection().await?;
         match tokio::time::timeout(self.timeout(), connection.route_command(command, routing)).await {
+            // A routed command hands the server's error out as a value.
+            Ok(Ok(Value::ServerError(error))) => Err(request.failed(error.into())),
             Ok(answer) => answer.map_err(|error| request.failed(error)),
             Err(_) => Err(request.timed_out()),
         }
@@ -135,11 +138,29 @@ impl Link for ClusterLink {
 }
 
 /// A link to one node through a connection into the cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct RoutedLink {
     cluster: Arc<LazyCluster>,
     node: NodeAddress,
     host: HostPort,
+}
+
+impl RoutedLink {
+    async fn route(&self, command: Cmd) -> Result<Value> {
+        let HostPort { host, port } = self.host.clone();
+        let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
+        self.cluster.route(command, routing, &self.node).await
+    }
+
+    /// Does work in a task of its own. A scan that nobody polls would otherwise keep its places in the queue of the
+    /// shared connection, and everyone behind it would wait for a reader that waits for them.
+    async fn apart<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        let task = AbortOnDropHandle::new(tokio::spawn(work));
+        task.await.map_err(|error| {
+            let request = Request { node: &self.node, command: "a routed command", timeout: Duration::ZERO };
+            request.unexpected(error.to_string())
+        })
+    }
 }
 
 #[async_trait]
@@ -149,13 +170,23 @@ impl Link for RoutedLink {
     }
 
     async fn run(&self, command: Cmd, _effect: Effect) -> Result<Value> {
-        let HostPort { host, port } = self.host.clone();
-        let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
-        self.cluster.route(command, routing, &self.node).await
+        let link = self.clone();
+        self.apart(async move { link.route(command).await }).await?
     }
 
-    async fn run_all(&self, commands: Vec<Cmd>, effect: Effect) -> Vec<Result<Value>> {
-        stream::iter(commands).map(|command| self.run(command, effect)).buffered(IN_FLIGHT).collect().await
+    async fn run_all(&self, commands: Vec<Cmd>, _effect: Effect) -> Vec<Result<Value>> {
+        let (link, count) = (self.clone(), commands.len());
+        let routed = async move {
+            stream::iter(commands)
+                .map(|command| link.route(command))
+                .buffered(IN_FLIGHT)
+                .collect::<Vec<_>>()
+                .await
+        };
+        match self.apart(routed).await {
+            Ok(answers) => answers,
+            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
     }
 }
 

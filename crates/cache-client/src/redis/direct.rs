@@ -136,6 +136,7 @@ impl DirectLink {
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection> {
+        tracing::debug!(node = %self.node, tls = self.dialer.certificates.is_some(), "connects");
         let timeout = self.dialer.options.connect_timeout;
         let request = Request { node: &self.node, command: "AUTH", timeout };
         let client = self.dialer.client(&self.endpoint).map_err(|error| request.failed(error))?;

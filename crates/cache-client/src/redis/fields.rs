@@ -71,26 +71,20 @@ enum Presence {
     Gone,
 }
 
-fn command(field: KeyFields, key: &Bytes) -> Cmd {
-    let mut command = match field {
-        KeyFields::TTL => cmd("PTTL"),
-        KeyFields::ENCODING => object("ENCODING"),
-        KeyFields::BYTES => {
-            let mut command = cmd("MEMORY");
-            command.arg("USAGE");
-            command
-        }
-        KeyFields::IDLE => object("IDLETIME"),
-        KeyFields::FREQUENCY => object("FREQ"),
-        _ => cmd("TYPE"),
-    };
-    command.arg(key.as_ref());
-    command
+fn words(field: KeyFields) -> &'static [&'static str] {
+    match field {
+        KeyFields::TTL => &["PTTL"],
+        KeyFields::ENCODING => &["OBJECT", "ENCODING"],
+        KeyFields::BYTES => &["MEMORY", "USAGE"],
+        KeyFields::IDLE => &["OBJECT", "IDLETIME"],
+        KeyFields::FREQUENCY => &["OBJECT", "FREQ"],
+        _ => &["TYPE"],
+    }
 }
 
-fn object(subcommand: &str) -> Cmd {
-    let mut command = cmd("OBJECT");
-    command.arg(subcommand);
+fn command(field: KeyFields, key: &Bytes) -> Cmd {
+    let mut command = Cmd::new();
+    command.arg(words(field)).arg(key.as_ref());
     command
 }
 
@@ -100,7 +94,7 @@ fn fill(
     answer: Result<Value>,
     link: &Arc<dyn Link>,
 ) -> Result<Presence> {
-    let request = Request { node: link.node(), command: "TYPE", timeout: Duration::ZERO };
+    let request = Request { node: link.node(), command: words(field)[0], timeout: Duration::ZERO };
     let value = match answer {
         Ok(Value::Nil) => return Ok(Presence::Gone),
         Ok(value) => value,

@@ -184,3 +184,105 @@ impl Link for Retrying {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use redis::cmd;
+
+    use super::*;
+    use crate::Source;
+
+    /// A link that fails in a given way a given number of times.
+    #[derive(Debug)]
+    struct Failing {
+        node: NodeAddress,
+        errors: Mutex<Vec<Error>>,
+        sent: Mutex<Vec<String>>,
+    }
+
+    impl Failing {
+        fn answer(&self, command: &Cmd) -> Result<Value> {
+            self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(command_name(command));
+            match self.errors.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+                Some(error) => Err(error),
+                None => Ok(Value::Okay),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Link for Failing {
+        fn node(&self) -> &NodeAddress {
+            &self.node
+        }
+
+        async fn run(&self, command: Cmd, _effect: Effect) -> Result<Value> {
+            self.answer(&command)
+        }
+
+        async fn run_all(&self, commands: Vec<Cmd>, _effect: Effect) -> Vec<Result<Value>> {
+            commands.iter().map(|command| self.answer(command)).collect()
+        }
+    }
+
+    fn broken() -> Error {
+        let source: Source = Arc::new(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        Error::Unreachable { node: NodeAddress::new("n"), source }
+    }
+
+    fn loading() -> Error {
+        Error::Loading { node: NodeAddress::new("n") }
+    }
+
+    fn denied() -> Error {
+        let source: Source = Arc::new(std::io::Error::other("NOPERM"));
+        Error::NotPermitted { node: NodeAddress::new("n"), command: "GET".to_owned(), source }
+    }
+
+    fn link(errors: Vec<Error>) -> (Retrying, Arc<Failing>) {
+        let failing =
+            Failing { node: NodeAddress::new("n"), errors: Mutex::new(errors), sent: Mutex::default() };
+        let failing = Arc::new(failing);
+        (Retrying::new(Arc::clone(&failing) as Arc<dyn Link>, &ConnectOptions::default()), failing)
+    }
+
+    async fn attempts(errors: Vec<Error>, effect: Effect) -> (bool, usize) {
+        let (link, failing) = link(errors);
+        let answer = link.run(cmd("SET"), effect).await;
+        (answer.is_ok(), failing.sent.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_are_sent_again_and_writes_only_where_nothing_was_done() {
+        assert_eq!(attempts(vec![broken()], Effect::Read).await, (true, 2));
+        assert_eq!(attempts(vec![broken()], Effect::Write).await, (false, 1));
+        assert_eq!(attempts(vec![loading()], Effect::Write).await, (true, 2));
+        assert_eq!(attempts(vec![denied()], Effect::Read).await, (false, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_an_end_to_it() {
+        assert_eq!(attempts(vec![loading(); 9], Effect::Read).await, (false, 3), "once, and two retries");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_batch_only_what_failed_is_sent_again() {
+        // Errors are taken from the end: the first command fails, the second does not.
+        let (link, failing) = link(vec![broken()]);
+        let answers = link.run_all(vec![cmd("GET"), cmd("TTL")], Effect::Read).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(*failing.sent.lock().unwrap_or_else(PoisonError::into_inner), ["GET", "TTL", "GET"]);
+    }
+
+    #[test]
+    fn the_name_of_a_command_tells_no_argument() {
+        let mut set = cmd("SET");
+        set.arg("key").arg("value");
+        assert_eq!(command_name(&set), "SET");
+        let mut config = cmd("CONFIG");
+        config.arg("GET").arg("requirepass");
+        assert_eq!(command_name(&config), "CONFIG GET");
+    }
+}

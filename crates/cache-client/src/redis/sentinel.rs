@@ -146,7 +146,9 @@ impl SentinelLink {
         if let Some(link) = known {
             return Ok(link);
         }
-        let link = self.sentinels.data.link(&self.sentinels.primary().await?);
+        let primary = self.sentinels.primary().await?;
+        tracing::debug!(service = self.sentinels.service, primary = %primary.address(), "the Sentinels name the primary");
+        let link = self.sentinels.data.link(&primary);
         *self.known() = Some(Arc::clone(&link));
         Ok(link)
     }

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{RangeArgs, end, metric_name, unknown_cache};
 use crate::{
-    cli::OutputForm,
     config::Settings,
+    global::OutputForm,
     output::{format, message, stdout, table},
 };
 

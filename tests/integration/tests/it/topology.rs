@@ -1,0 +1,164 @@
+//! Failovers, nodes that go, and connections that the embedding service owns.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, KeyFields, ScanOptions, Ttl, open};
+use larder_metrics_model::Role;
+use larder_test_support::{TestCluster, TestSentinel, TestServer, conformance, on_every_server, until_async};
+
+async fn reach(url: &str) -> Result<CacheClient> {
+    Ok(open(&url.parse::<CacheUrl>()?, &ConnectOptions::default()).await?)
+}
+
+async fn fill(client: &CacheClient, keys: u32) -> Result<()> {
+    for number in 0..keys {
+        let ttl = (number % 2 == 0).then_some(Duration::from_mins(10));
+        client.cache().set(format!("key:{number}").as_bytes(), Bytes::from_static(b"value"), ttl).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cluster_connection_that_is_there() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let seeds: Vec<String> = cluster.servers.iter().map(TestServer::url).collect();
+        let connection = redis::cluster::ClusterClient::new(seeds)?.get_async_connection().await?;
+        let client = CacheClient::from_cluster_connection(connection, "embedded", Duration::from_secs(5));
+        conformance::cache(client.cache().as_ref()).await?;
+        conformance::keys(client.keys().as_ref(), client.cache().as_ref(), &[]).await?;
+        conformance::nodes(client.nodes().as_ref()).await?;
+        conformance::stats_source(client.stats().as_ref(), Some(client.cache().as_ref())).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shard_that_is_gone_ends_its_own_part_of_a_scan() {
+    on_every_server(async |program| {
+        let mut cluster = TestCluster::start(program, 0)?;
+        let client = reach(&cluster.url()).await?;
+        fill(&client, 300).await?;
+        let kept: i64 =
+            cluster.servers[1].run::<i64>(&["DBSIZE"])? + cluster.servers[2].run::<i64>(&["DBSIZE"])?;
+        cluster.servers[0].kill()?;
+
+        let mut options = ScanOptions::with_fields(KeyFields::TTL | KeyFields::TYPE);
+        options.batch_keys = 20;
+        let (mut keys, mut failed) = (BTreeSet::new(), 0);
+        let mut batches = client.keys().scan(options);
+        while let Some(batch) = batches.next().await {
+            match batch {
+                Ok(batch) => keys.extend(batch.records.into_iter().map(|record| record.key)),
+                Err(error) => {
+                    failed += 1;
+                    ensure!(error.to_string().contains(cluster.servers[0].node().as_str()), "{error}");
+                }
+            }
+        }
+        ensure!(failed == 1, "one error, not {failed}");
+        ensure!(i64::try_from(keys.len())? == kept, "{} of {kept} keys", keys.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_sentinels_a_failover_is_followed() {
+    on_every_server(async |program| {
+        let mut sentinel = TestSentinel::start(program, 1)?;
+        let client = reach(&sentinel.url()).await?;
+        client.cache().set(b"before", Bytes::from_static(b"1"), None).await?;
+        let primary = sentinel.kill_primary()?;
+        until_async("writes to the new primary", async || {
+            Ok(client.cache().set(b"after", Bytes::from_static(b"2"), None).await.ok())
+        })
+        .await?;
+        let new =
+            sentinel.servers.iter().find(|server| server.node() == primary).context("the new primary")?;
+        ensure!(new.run::<i64>(&["EXISTS", "after"])? == 1);
+        let topology = client.nodes().discover().await?;
+        let found = topology.nodes.iter().find(|node| node.known_role() == Some(Role::Primary));
+        ensure!(found.map(|node| node.node()) == Some(&primary), "{topology:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replica_takes_no_part_in_the_sums() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 1)?;
+        let client = reach(&cluster.url()).await?;
+        fill(&client, 60).await?;
+        ensure!(client.nodes().discover().await?.nodes.len() == 6);
+        let statistics = client.stats().statistics().await?;
+        ensure!(statistics.stats.set_count == Some(60), "{statistics:?}");
+        // Replicas hold the same keys, and are not gone through.
+        let mut keys = 0;
+        let mut batches = client.keys().scan(ScanOptions::default());
+        while let Some(batch) = batches.next().await {
+            keys += batch?.records.len();
+        }
+        ensure!(keys == 60, "{keys} keys");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_restart_the_connection_is_made_anew() {
+    on_every_server(async |program| {
+        let mut server = TestServer::start(program)?;
+        let client = reach(&server.url()).await?;
+        client.cache().exists(b"k").await?;
+        let before = client.stats().statistics().await?.stats.origin;
+        server.restart()?;
+        client.cache().exists(b"k").await.context("a read is sent again over a new connection")?;
+        let after = client.stats().statistics().await?.stats.origin;
+        ensure!(before.is_some() && before != after, "another process counts now");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_changed_by_another_type_or_gone_does_not_end_a_scan() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        let client = reach(&server.url()).await?;
+        for words in [
+            ["RPUSH", "list", "a", "b"].as_slice(),
+            &["SADD", "set", "a"],
+            &["ZADD", "sorted", "1", "a"],
+            &["HSET", "hash", "f", "v"],
+            &["XADD", "stream", "*", "f", "v"],
+            &["SET", "string", "12345"],
+            &["PEXPIRE", "string", "600000"],
+        ] {
+            server.run::<redis::Value>(words)?;
+        }
+        let fields = KeyFields::all().difference(KeyFields::FREQUENCY);
+        let mut batches = client.keys().scan(ScanOptions::with_fields(fields));
+        let mut found = BTreeSet::new();
+        while let Some(batch) = batches.next().await {
+            for record in batch?.records {
+                ensure!(
+                    record.memory_bytes > Some(0) && record.encoding.is_some() && record.idle.is_some(),
+                    "{record:?}"
+                );
+                ensure!(matches!(record.ttl, Some(Ttl::In(_))) == (record.key == "string"), "{record:?}");
+                found.insert((String::from_utf8(record.key.to_vec())?, record.elements));
+            }
+        }
+        let expected = [("hash", 1), ("list", 2), ("set", 1), ("sorted", 1), ("stream", 1), ("string", 5)];
+        let expected: BTreeSet<_> =
+            expected.into_iter().map(|(key, elements)| (key.to_owned(), Some(elements))).collect();
+        ensure!(found == expected, "{found:?}");
+        Ok(())
+    })
+    .await;
+}
