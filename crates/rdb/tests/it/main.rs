@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod corpora;
+mod damage;
 mod data;
 mod generate;
+mod properties;
 mod round_trip;
 mod servers;
