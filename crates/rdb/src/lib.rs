@@ -10,6 +10,7 @@ mod format;
 mod input;
 mod limits;
 mod lzf;
+mod memory;
 mod module;
 mod narrow;
 mod options;
@@ -33,6 +34,7 @@ pub use crate::element::{Element, SlotValue, StreamFields, StreamId, StreamMeta,
 pub use crate::error::{Error, KeyName, Place, Result};
 pub use crate::format::{Dialect, Format};
 pub use crate::limits::Limits;
+pub use crate::memory::{Allocator, MemoryEstimate, MemoryModel};
 pub use crate::module::ModuleType;
 pub use crate::options::{AfterEnd, Checksum, ReadOptions};
 pub use crate::payload::{Payload, PayloadElements, PayloadShape};

@@ -519,6 +519,11 @@ impl<'r, R: Read> Entry<'r, R> {
         Ok(value)
     }
 
+    /// Passes the value by and reports its shape.
+    pub(crate) fn visit(self, visit: &mut impl Visit) -> Result<()> {
+        self.reader.walk(visit)
+    }
+
     /// Copies the serialised value, for a DUMP payload or another file; nothing is decoded.
     ///
     /// # Errors

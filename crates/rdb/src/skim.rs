@@ -88,9 +88,13 @@ impl Visit for Tally {
                 self.elements = length;
                 self.exact = true;
             }
-            Part::Group(len) | Part::Consumer(len) => self.plain_bytes = self.plain_bytes.saturating_add(len),
+            Part::Consumer(len) => self.plain_bytes = self.plain_bytes.saturating_add(len),
             Part::Node(NodeKind::Stream(_)) => self.plain_bytes = self.plain_bytes.saturating_add(16),
-            Part::Node(_) | Part::FieldExpiry(_) | Part::Pending(_) | Part::ConsumerPending(_) => {}
+            Part::Group
+            | Part::Node(_)
+            | Part::FieldExpiry(_)
+            | Part::Pending(_)
+            | Part::ConsumerPending(_) => {}
         }
     }
 }

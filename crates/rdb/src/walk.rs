@@ -9,11 +9,11 @@ use crate::narrow::in_memory;
 use crate::packed::{Announced, HEAD_LEN, Packed};
 use crate::strings::StringHead;
 use crate::template::Templates;
+use crate::text::parse_int;
 use crate::{Error, Result, StreamId, ValueType};
 
 /// Part of a value's shape, in the order of the file.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the memory estimate is to read all of it")]
 pub(crate) enum Part {
     /// That many elements are announced (fields, members, items, array slots).
     Count(u64),
@@ -27,8 +27,8 @@ pub(crate) enum Part {
     Node(NodeKind),
     /// A stream's length in entries.
     StreamLength(u64),
-    /// A consumer group with a name of that many bytes.
-    Group(u64),
+    /// A consumer group.
+    Group,
     /// A pending entry of the group.
     Pending(StreamId),
     /// A consumer with a name of that many bytes.
@@ -39,7 +39,6 @@ pub(crate) enum Part {
 
 /// What a node is.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the memory estimate is to read all of it")]
 pub(crate) enum NodeKind {
     /// One large item of a list.
     Plain,
@@ -51,6 +50,9 @@ pub(crate) enum NodeKind {
 
 /// Takes the parts of a value.
 pub(crate) trait Visit {
+    /// True to be given the integer that a string spells, where it is stored as its digits.
+    const READS_DIGITS: bool = false;
+
     fn part(&mut self, part: Part);
 }
 
@@ -154,10 +156,29 @@ pub(crate) fn walk<R: Read, V: Visit>(
 }
 
 #[inline]
-fn string<R: Read>(input: &mut Input<R>, visit: &mut impl Visit, what: &'static str) -> Result<()> {
-    let head = input.skip_string(what)?;
+fn string<R: Read, V: Visit>(input: &mut Input<R>, visit: &mut V, what: &'static str) -> Result<()> {
+    let head = if V::READS_DIGITS { spelled_out(input, what)? } else { input.skip_string(what)? };
     visit.part(Part::String(head));
     Ok(())
+}
+
+/// Skips a string; one that spells an integer is told as that.
+fn spelled_out<R: Read>(input: &mut Input<R>, what: &'static str) -> Result<StringHead> {
+    let mut head = input.string_head(what)?;
+    match head {
+        // No integer of 64 bits has more than 20 digits.
+        StringHead::Raw(len) if len <= 20 => {
+            let len = in_memory(len);
+            input.need(len, what)?;
+            if let Some(value) = parse_int(&input.peek()[..len]) {
+                head = StringHead::Int(value);
+            }
+            input.consume(len);
+        }
+        StringHead::Raw(len) | StringHead::Lzf { packed: len, .. } => input.skip(len, what)?,
+        StringHead::Int(_) => {}
+    }
+    Ok(head)
 }
 
 fn counted<R: Read>(input: &mut Input<R>, each: u64, visit: &mut impl Visit) -> Result<u64> {
@@ -287,8 +308,8 @@ fn stream<R: Read>(input: &mut Input<R>, value_type: ValueType, visit: &mut impl
 }
 
 fn group<R: Read>(input: &mut Input<R>, value_type: ValueType, visit: &mut impl Visit) -> Result<()> {
-    let name = input.skip_string("a group's name")?;
-    visit.part(Part::Group(name.plain_len()));
+    input.skip_string("a group's name")?;
+    visit.part(Part::Group);
     let numbers = if value_type == ValueType::StreamListpacks { 2 } else { 3 };
     for _ in 0..numbers {
         input.plain_length("a group's place")?;

@@ -2,10 +2,12 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod compat;
 mod corpora;
 mod damage;
 mod data;
 mod generate;
+mod memory;
 mod properties;
 mod round_trip;
 mod servers;

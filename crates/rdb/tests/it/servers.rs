@@ -54,6 +54,11 @@ impl Installed {
 
     /// Starts the server, on a file if one is given, and waits until it answers.
     pub(crate) fn start(&self, rdb: Option<&Path>, arguments: &[&str]) -> Running {
+        self.try_start(rdb, arguments).unwrap_or_else(|log| panic!("the server does not start:\n{log}"))
+    }
+
+    /// The same; where the server ends instead, as it does on a file that it does not load, gives its log.
+    pub(crate) fn try_start(&self, rdb: Option<&Path>, arguments: &[&str]) -> Result<Running, String> {
         let folder = tempfile::tempdir().unwrap();
         if let Some(rdb) = rdb {
             std::fs::copy(rdb, folder.path().join("dump.rdb")).unwrap();
@@ -72,8 +77,8 @@ impl Installed {
             .spawn()
             .unwrap();
         let mut running = Running { child, folder, socket, connection: None };
-        running.wait();
-        running
+        running.wait()?;
+        Ok(running)
     }
 }
 
@@ -117,21 +122,30 @@ impl Reply {
 }
 
 impl Running {
-    fn wait(&mut self) {
+    fn wait(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the server ended with {status}:\n{}", self.log());
+            if self.child.try_wait().unwrap().is_some() {
+                return Err(self.log());
             }
             if let Ok(stream) = UnixStream::connect(&self.socket) {
                 self.connection = Some(BufReader::new(stream));
-                if !matches!(self.call(&[b"PING"]), Reply::Error(_)) {
-                    return;
+                if self.is_ready() {
+                    return Ok(());
                 }
             }
             assert!(Instant::now() < deadline, "the server does not answer:\n{}", self.log());
             std::thread::yield_now();
         }
+    }
+
+    /// Asks whether loading is over; a server that ends meanwhile does not answer.
+    fn is_ready(&mut self) -> bool {
+        let connection = self.connection.as_mut().unwrap();
+        let mut line = String::new();
+        connection.get_mut().write_all(b"PING\r\n").is_ok()
+            && connection.read_line(&mut line).is_ok()
+            && line.starts_with("+PONG")
     }
 
     pub(crate) fn log(&self) -> String {
