@@ -119,23 +119,24 @@ impl Decoder {
     ) -> Result<()> {
         use ValueType as T;
         self.given = 0;
-        self.room.distinct.start(input.limits.max_remembered);
         self.state = State::Done;
         self.state = match value_type {
             T::String => State::String,
-            T::List => plain(input, Plain::Item, 1)?,
-            T::Set => plain(input, Plain::Member, 1)?,
-            T::SortedSet => plain(input, Plain::DecimalScore, 2)?,
-            T::SortedSet2 => plain(input, Plain::Score, 9)?,
-            T::Hash => plain(input, Plain::Field, 2)?,
-            T::ValkeyHash2 => plain(input, Plain::FieldExpiryLast, 10)?,
-            T::HashMetadataPreGa => plain(input, Plain::FieldExpiryFirst { value_type, earliest: 0 }, 3)?,
+            T::List => self.plain(input, Plain::Item, 1)?,
+            T::Set => self.plain(input, Plain::Member, 1)?,
+            T::SortedSet => self.plain(input, Plain::DecimalScore, 2)?,
+            T::SortedSet2 => self.plain(input, Plain::Score, 9)?,
+            T::Hash => self.plain(input, Plain::Field, 2)?,
+            T::ValkeyHash2 => self.plain(input, Plain::FieldExpiryLast, 10)?,
+            T::HashMetadataPreGa => {
+                self.plain(input, Plain::FieldExpiryFirst { value_type, earliest: 0 }, 3)?
+            }
             T::HashMetadata => {
                 let earliest = input.milliseconds("a field's expiry")?;
                 if earliest < 0 {
                     return Err(Error::malformed(input.offset(), "a field's expiry is negative"));
                 }
-                plain(input, Plain::FieldExpiryFirst { value_type, earliest }, 3)?
+                self.plain(input, Plain::FieldExpiryFirst { value_type, earliest }, 3)?
             }
             T::HashZipmap => State::Packed(self.packed(input, Packed::Zipmap, Group::Field)?),
             T::ListZiplist => State::Packed(self.packed(input, Packed::Ziplist, Group::Item)?),
@@ -272,13 +273,23 @@ impl Decoder {
         }
     }
 
+    /// Starts elements that stand one after the other.
+    fn plain<R: Read>(&mut self, input: &mut Input<R>, form: Plain, each: u64) -> Result<State> {
+        let left = input.count(each, "a number of elements")?;
+        if !matches!(form, Plain::Item) {
+            self.room.distinct.start(left, input.limits.max_remembered);
+        }
+        Ok(State::Plain { form, left })
+    }
+
     /// Reads and checks a packed string.
     fn packed<R: Read>(&mut self, input: &mut Input<R>, packed: Packed, group: Group) -> Result<PackedPart> {
         let count = self.room.read_packed(input, packed)?;
         if count % group.len() != 0 {
             return Err(Error::malformed(input.offset(), "a packed string has a name without a value"));
         }
-        if group != Group::Item && !packed.is_distinct(&self.room.packed.bytes, count, group.len()) {
+        let Room { packed: slot, distinct, .. } = &mut self.room;
+        if group != Group::Item && !packed.is_distinct(&slot.bytes, count, group.len(), distinct) {
             return Err(Error::malformed(input.offset(), "a packed string has the same element twice"));
         }
         Ok(PackedPart { packed, group, at: packed.first(), left: count / group.len() })
@@ -332,10 +343,6 @@ impl Decoder {
         }
         Ok(State::TemplatePacked { fields, index: 0, at })
     }
-}
-
-fn plain<R: Read>(input: &mut Input<R>, form: Plain, each: u64) -> Result<State> {
-    Ok(State::Plain { form, left: input.count(each, "a number of elements")? })
 }
 
 fn quicklist<R: Read>(input: &mut Input<R>, packed: Packed) -> Result<State> {

@@ -8,11 +8,10 @@ mod listpack;
 mod ziplist;
 mod zipmap;
 
-use std::collections::HashSet;
-
 pub(crate) use listpack::ListpackBuilder;
 
 use crate::Text;
+use crate::distinct::Distinct;
 
 /// The form of a packed string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Packed {
     }
 
     /// True if the first entry of every `group` entries occurs once only.
-    pub(crate) fn is_distinct(self, packed: &[u8], count: usize, group: usize) -> bool {
+    pub(crate) fn is_distinct(self, packed: &[u8], count: usize, group: usize, seen: &mut Distinct) -> bool {
         if self == Self::Intset {
             // Ascending order was checked.
             return true;
@@ -94,8 +93,8 @@ impl Packed {
             let few: Vec<Text<'_>> = names.collect();
             return few.iter().enumerate().all(|(i, a)| !few[..i].contains(a));
         }
-        let mut seen = HashSet::with_capacity(count / group);
-        names.all(|name| seen.insert(name))
+        seen.start(count as u64, u64::MAX);
+        names.all(|name| seen.insert(&name))
     }
 }
 
@@ -140,11 +139,11 @@ mod tests {
                 builder.push(Text::Bytes(b"value"));
             }
             let distinct = builder.finish().unwrap();
-            assert!(Packed::Listpack.is_distinct(&distinct, 2 * names, 2));
+            assert!(Packed::Listpack.is_distinct(&distinct, 2 * names, 2, &mut Distinct::default()));
             builder.push(Text::Int(1));
             builder.push(Text::Bytes(b"value"));
             let doubled = builder.finish().unwrap();
-            assert!(!Packed::Listpack.is_distinct(&doubled, 2 * names + 2, 2));
+            assert!(!Packed::Listpack.is_distinct(&doubled, 2 * names + 2, 2, &mut Distinct::default()));
         }
     }
 }

@@ -8,6 +8,8 @@ mod damage;
 mod data;
 mod generate;
 mod memory;
+mod newer;
 mod properties;
 mod round_trip;
 mod servers;
+mod streaming;
