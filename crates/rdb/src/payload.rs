@@ -259,6 +259,22 @@ impl RawValue {
         Ok(payload)
     }
 
+    /// The same value in a layout that `server` loads: as it is where that will do, written anew where it will not.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] where the server has no such values, and whatever is wrong with the bytes.
+    pub fn for_server(self, server: Server, key: &[u8], limits: Limits) -> Result<Self> {
+        if server.loads_type(self.value_type()) {
+            return Ok(self);
+        }
+        let refused = server.check_key(key, 0, self.value_type());
+        match self.decode(limits)?.to_raw(server, key) {
+            // A module's value cannot be written anew; what stands against it is its type.
+            Err(Error::Unwritable { .. }) => refused.map(|()| self).map_err(Error::from),
+            anew => anew,
+        }
+    }
+
     /// Decodes the value into memory, whole.
     ///
     /// # Errors

@@ -1,19 +1,13 @@
-//! Decodes streams (Redis 7.0 `src/rdb.c`, `rdbLoadObject`; nodes in `src/t_stream.c`, `streamAppendItem`).
-//!
-//! A node is a listpack. It starts with the number of live and of deleted entries and the field names of its first
-//! entry. An entry is flags, the differences of its id to the node's, fields (only values if it has the names of
-//! the first one), and the number of listpack entries it took.
+//! Decodes streams (Redis 7.0 `src/rdb.c`, `rdbLoadObject`).
 
 use std::io::Read;
 
 use super::Room;
+use super::node::{Node, check_node, next_entry};
 use crate::input::Input;
 use crate::packed::Packed;
 use crate::text::Slot;
-use crate::{Error, Result, StreamFields, StreamId, StreamMeta, StreamPart, Text, ValueType};
-
-const DELETED: i64 = 1;
-const SAME_FIELDS: i64 = 2;
+use crate::{Error, Result, StreamFields, StreamId, StreamMeta, StreamPart, ValueType};
 
 /// Where decoding a stream stands.
 #[derive(Debug)]
@@ -45,16 +39,6 @@ enum Phase {
     Producers { left: u64 },
     Produced { left: u64, producers: u64 },
     Done,
-}
-
-/// The node that entries are taken from.
-#[derive(Debug, Clone, Copy)]
-struct Node {
-    id: StreamId,
-    names_at: usize,
-    names: usize,
-    at: usize,
-    left: u64,
 }
 
 /// A part without its borrowed strings, which are in the room.
@@ -366,66 +350,4 @@ fn check_after<R: Read>(
 
 fn read_id<R: Read>(input: &mut Input<R>) -> Result<StreamId> {
     Ok(StreamId::new(input.plain_length("a stream's ids")?, input.plain_length("a stream's ids")?))
-}
-
-fn int(packed: &[u8], at: usize) -> Option<(i64, usize)> {
-    match Packed::Listpack.entry(packed, at, false)? {
-        (Text::Int(value), next) => Some((value, next)),
-        (Text::Bytes(_), _) => None,
-    }
-}
-
-fn pass(packed: &[u8], mut at: usize, entries: usize) -> Option<usize> {
-    for _ in 0..entries {
-        at = Packed::Listpack.entry(packed, at, false)?.1;
-    }
-    Some(at)
-}
-
-/// Checks every entry of a node; gives where its entries start and how many are live.
-fn check_node(id: StreamId, packed: &[u8]) -> Option<(Node, u64)> {
-    let (live, at) = int(packed, Packed::Listpack.first())?;
-    let (deleted, at) = int(packed, at)?;
-    let (names, names_at) = int(packed, at)?;
-    let live = u64::try_from(live).ok()?;
-    let names = usize::try_from(names).ok()?;
-    let left = live.checked_add(u64::try_from(deleted).ok()?)?;
-    let (end_of_names, at) = int(packed, pass(packed, names_at, names)?)?;
-    let start = Node { id, names_at, names, at, left };
-    if end_of_names != 0 {
-        return None;
-    }
-    let mut node = start;
-    let mut seen = 0;
-    while node.left > 0 {
-        let (entry, next) = next_entry(packed, node)?;
-        seen += u64::from(entry.is_some());
-        node = next;
-    }
-    (node.at == packed.len() - 1 && seen == live).then_some((start, live))
-}
-
-/// Reads the entry that `node` stands at (`None` for a deleted one) and moves on to the next.
-fn next_entry(packed: &[u8], mut node: Node) -> Option<(Option<Step>, Node)> {
-    let (flags, at) = int(packed, node.at)?;
-    let (ms, at) = int(packed, at)?;
-    let (seq, at) = int(packed, at)?;
-    let id = StreamId::new(node.id.ms.wrapping_add_signed(ms), node.id.seq.wrapping_add_signed(seq));
-    let (names_at, fields, fields_at, after, expected) = if flags & SAME_FIELDS != 0 {
-        let after = pass(packed, at, node.names)?;
-        (Some(node.names_at), node.names, at, after, node.names.checked_add(3)?)
-    } else {
-        let (fields, at) = int(packed, at)?;
-        let fields = usize::try_from(fields).ok()?;
-        let entries = fields.checked_mul(2)?;
-        (None, fields, at, pass(packed, at, entries)?, entries.checked_add(4)?)
-    };
-    let (taken, after) = int(packed, after)?;
-    if usize::try_from(taken).ok()? != expected {
-        return None;
-    }
-    node.at = after;
-    node.left -= 1;
-    let live = flags & DELETED == 0;
-    Some((live.then_some(Step::Entry { id, names_at, at: fields_at, fields }), node))
 }

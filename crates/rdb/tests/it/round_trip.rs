@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use larder_rdb::{Checksum, HashField, KeyMeta, Payload, RawValue, Reader, Record, Server, Value, Writer};
+use larder_rdb::{
+    Checksum, Error, HashField, KeyMeta, Limits, Payload, RawValue, Reader, Record, Server, Value, Writer,
+};
 
 use crate::generate::made_by;
 use crate::servers::{Reply, Running, installed};
@@ -172,4 +174,50 @@ fn fixtures_of_every_server_are_read_by_every_build() {
         }
     }
     assert!(files >= 16, "only {files} fixtures");
+}
+
+#[test]
+fn values_of_newer_servers_are_written_anew_for_older_ones() {
+    for installed in installed("values_of_newer_servers_are_written_anew_for_older_ones") {
+        let mut running = installed.start(None, &[]);
+        for name in ["redis-7.0", "redis-8.0", "valkey-9.1"] {
+            let bytes = std::fs::read(crate::generate::fixtures().join(name).join("data.rdb")).unwrap();
+            let mut reader = Reader::from_slice(&bytes).unwrap();
+            let (mut restored, mut refused) = (0, 0);
+            while let Some(entry) = reader.next_key().unwrap() {
+                let key = entry.key().to_vec();
+                let value = entry.raw_value().unwrap();
+                let expected = value.decode(Limits::default()).unwrap();
+                match value.for_server(installed.server, &key, Limits::default()) {
+                    Ok(value) if !matches!(expected, Value::Module(_)) => {
+                        let payload = value.to_payload(installed.server, &key).unwrap();
+                        running.run(&[b"RESTORE", b"k", b"0", &payload, b"REPLACE"]);
+                        let dumped = running.run(&[b"DUMP", b"k"]).bytes();
+                        let dumped = Payload::parse(&dumped).unwrap().value().unwrap();
+                        assert_eq!(without_times(sorted(dumped)), without_times(sorted(expected)), "{key:?}");
+                        restored += 1;
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        // Fields that expire have no place in a server without them, nor do modules without theirs.
+                        assert!(matches!(error, Error::Incompatible(_)), "{error}");
+                        refused += 1;
+                    }
+                }
+            }
+            assert!(restored >= 100 && refused <= 8, "{name} on {}: {restored} {refused}", installed.name);
+        }
+    }
+}
+
+/// What older servers do not keep of a stream, taken out.
+fn without_times(mut value: Value) -> Value {
+    if let Value::Stream(stream) = &mut value {
+        for group in &mut stream.groups {
+            for consumer in &mut group.consumers {
+                consumer.active_at_ms = None;
+            }
+        }
+    }
+    value
 }
