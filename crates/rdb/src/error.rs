@@ -117,7 +117,7 @@ pub enum Error {
         what: &'static str,
     },
     /// A length or count is over the limit that the caller set.
-    #[error("{place}: {what} of {found} is over the limit of {allowed}")]
+    #[error("{place}: {what} asks for {found}, over the limit of {allowed}")]
     Limit {
         /// Where.
         place: Place,

@@ -16,11 +16,14 @@ pub struct Limits {
     pub max_payload_bytes: u64,
     /// Most elements, nodes, groups or pending entries that one count may announce. Default 2³² − 1.
     pub max_elements: u64,
-    /// Most field names that the hash templates of one file may hold together. Default 1,048,576.
-    pub max_template_fields: u64,
-    /// Members or fields of one plain collection that are remembered to find one that occurs twice, 40 bytes or
-    /// less each. Default 65,536 in a file; of a payload, which is in memory anyway, all are.
+    /// Most bytes that the field names of all hash templates of a file may take together, 32 for each name added.
+    /// Default 64 MiB.
+    pub max_template_bytes: u64,
+    /// Members or fields of a plain collection in a file that are remembered to find one that occurs twice. Default
+    /// 65,536, which take 2 MiB.
     pub max_remembered: u64,
+    /// The same of a packed string and of a payload, which are in memory anyway. Default: all of them.
+    pub max_remembered_at_hand: u64,
 }
 
 impl Default for Limits {
@@ -30,8 +33,9 @@ impl Default for Limits {
             max_string_bytes: 512 << 20,
             max_payload_bytes: 512 << 20,
             max_elements: u64::from(u32::MAX),
-            max_template_fields: 1 << 20,
+            max_template_bytes: 64 << 20,
             max_remembered: 1 << 16,
+            max_remembered_at_hand: u64::MAX,
         }
     }
 }
@@ -39,16 +43,17 @@ impl Default for Limits {
 impl Limits {
     /// Limits for data from anywhere: with them no input makes a reader hold more than 64 MiB.
     ///
-    /// A string or packed node over 8 MiB is refused, and so is a value over 24 MiB that is to be copied whole.
+    /// A string or packed node over 4 MiB is refused, and so is a value over 16 MiB that is to be copied whole.
     #[must_use]
     pub fn untrusted() -> Self {
         Self {
             max_name_bytes: 1 << 20,
-            max_string_bytes: 8 << 20,
-            max_payload_bytes: 24 << 20,
+            max_string_bytes: 4 << 20,
+            max_payload_bytes: 16 << 20,
             max_elements: 1 << 28,
-            max_template_fields: 1 << 14,
+            max_template_bytes: 4 << 20,
             max_remembered: 1 << 16,
+            max_remembered_at_hand: 1 << 18,
         }
     }
 }

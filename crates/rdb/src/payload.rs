@@ -170,7 +170,7 @@ impl<'a> Payload<'a> {
 
     fn input(&self) -> Input<&'a [u8]> {
         // A payload is in memory whole, so remembering its members does not take more than it does.
-        let limits = Limits { max_remembered: u64::MAX, ..self.limits };
+        let limits = Limits { max_remembered: self.limits.max_remembered_at_hand, ..self.limits };
         Input::new(self.value, limits, Some(self.value.len() as u64), false)
     }
 }

@@ -15,19 +15,14 @@ pub(crate) type Fields = Arc<[Box<[u8]>]>;
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
     by_number: HashMap<u64, Fields>,
-    fields: u64,
+    bytes: u64,
 }
 
 impl Templates {
     /// Reads a template: its number, the number of fields, and their names.
     pub(crate) fn read<R: Read>(&mut self, input: &mut Input<R>, room: &mut Vec<u8>) -> Result<(u64, usize)> {
         let number = input.plain_length("a template's number")?;
-        let fields = read_fields(input, room)?;
-        self.fields += fields.len() as u64;
-        if self.fields > input.limits.max_template_fields {
-            let allowed = input.limits.max_template_fields;
-            return Err(Error::limit(input.offset(), "number of template fields", allowed, self.fields));
-        }
+        let fields = read_fields(input, room, &mut self.bytes)?;
         let len = fields.len();
         if self.by_number.insert(number, fields).is_some() {
             return Err(Error::malformed(input.offset(), "a template's number is used twice"));
@@ -49,17 +44,26 @@ impl Templates {
     }
 }
 
-/// Reads a number of fields and their names, which must be in order: the shorter first, then by their bytes.
-pub(crate) fn read_fields<R: Read>(input: &mut Input<R>, room: &mut Vec<u8>) -> Result<Fields> {
+/// What a name takes beside its bytes.
+const NAME_OVERHEAD: u64 = 32;
+
+/// Reads a number of fields and their names, which must be in order: the shorter first, then by their bytes. Adds
+/// what they take to `bytes`.
+pub(crate) fn read_fields<R: Read>(
+    input: &mut Input<R>,
+    room: &mut Vec<u8>,
+    bytes: &mut u64,
+) -> Result<Fields> {
     let count = input.count(1, "a number of fields")?;
-    if count > input.limits.max_template_fields {
-        let allowed = input.limits.max_template_fields;
-        return Err(Error::limit(input.offset(), "number of template fields", allowed, count));
-    }
     let mut fields: Vec<Box<[u8]>> = Vec::new();
     let mut slot = Slot::default();
     for _ in 0..count {
         input.read_name(&mut slot, room, "a field")?;
+        *bytes += slot.bytes.len() as u64 + NAME_OVERHEAD;
+        if *bytes > input.limits.max_template_bytes {
+            let allowed = input.limits.max_template_bytes;
+            return Err(Error::limit(input.offset(), "hash templates", allowed, *bytes));
+        }
         fields.push(slot.bytes[..].into());
     }
     check_order(&fields).map_err(|what| Error::malformed(input.offset(), what))?;

@@ -217,15 +217,12 @@ fn hash_metadata<R: Read>(input: &mut Input<R>, value_type: ValueType, visit: &m
 
 /// Absolute expiry of a field: 0 is none; since 7.4.0 it counts from one before the earliest.
 pub(crate) fn field_expiry(said: u64, earliest: i64, value_type: ValueType) -> Option<i64> {
-    if said == 0 {
-        return None;
+    let in_time = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    match value_type {
+        _ if said == 0 => None,
+        ValueType::HashMetadata => Some(in_time(said - 1).saturating_add(earliest)),
+        _ => Some(in_time(said)),
     }
-    let said = i64::try_from(said).unwrap_or(i64::MAX);
-    Some(if value_type == ValueType::HashMetadata {
-        said.saturating_add(earliest).saturating_sub(1)
-    } else {
-        said
-    })
 }
 
 fn packed<R: Read>(input: &mut Input<R>, packed: Packed, group: u64, visit: &mut impl Visit) -> Result<()> {

@@ -232,8 +232,9 @@ impl Decoder {
         if count % group.len() != 0 {
             return Err(Error::malformed(input.offset(), "a packed string has a name without a value"));
         }
+        let most = input.limits.max_remembered_at_hand;
         let Room { packed: slot, distinct, .. } = &mut self.room;
-        if group != Group::Item && !packed.is_distinct(&slot.bytes, count, group.len(), distinct) {
+        if group != Group::Item && !packed.is_distinct(&slot.bytes, count, group.len(), distinct, most) {
             return Err(Error::malformed(input.offset(), "a packed string has the same element twice"));
         }
         Ok(PackedPart { packed, group, at: packed.first(), left: count / group.len() })
@@ -253,7 +254,7 @@ impl Decoder {
                 template::check_order(&fields).map_err(|what| Error::malformed(input.offset(), what))?;
                 fields.into()
             }
-            1 => template::read_fields(input, &mut self.room.lzf)?,
+            1 => template::read_fields(input, &mut self.room.lzf, &mut 0)?,
             _ => return Err(Error::malformed(input.offset(), "a template has an unknown form")),
         };
         if value_type == ValueType::HashTemplateArray {

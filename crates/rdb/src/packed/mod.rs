@@ -77,8 +77,15 @@ impl Packed {
         }
     }
 
-    /// True if the first entry of every `group` entries occurs once only.
-    pub(crate) fn is_distinct(self, packed: &[u8], count: usize, group: usize, seen: &mut Distinct) -> bool {
+    /// True if the first entry of every `group` entries occurs once only; `most` of them are remembered.
+    pub(crate) fn is_distinct(
+        self,
+        packed: &[u8],
+        count: usize,
+        group: usize,
+        seen: &mut Distinct,
+        most: u64,
+    ) -> bool {
         if self == Self::Intset {
             // Ascending order was checked.
             return true;
@@ -93,7 +100,7 @@ impl Packed {
             let few: Vec<Text<'_>> = names.collect();
             return few.iter().enumerate().all(|(i, a)| !few[..i].contains(a));
         }
-        seen.start(count as u64, u64::MAX);
+        seen.start((count / group) as u64, most);
         names.all(|name| seen.insert(&name))
     }
 }
@@ -139,11 +146,23 @@ mod tests {
                 builder.push(Text::Bytes(b"value"));
             }
             let distinct = builder.finish().unwrap();
-            assert!(Packed::Listpack.is_distinct(&distinct, 2 * names, 2, &mut Distinct::default()));
+            assert!(Packed::Listpack.is_distinct(
+                &distinct,
+                2 * names,
+                2,
+                &mut Distinct::default(),
+                u64::MAX
+            ));
             builder.push(Text::Int(1));
             builder.push(Text::Bytes(b"value"));
             let doubled = builder.finish().unwrap();
-            assert!(!Packed::Listpack.is_distinct(&doubled, 2 * names + 2, 2, &mut Distinct::default()));
+            assert!(!Packed::Listpack.is_distinct(
+                &doubled,
+                2 * names + 2,
+                2,
+                &mut Distinct::default(),
+                u64::MAX
+            ));
         }
     }
 }

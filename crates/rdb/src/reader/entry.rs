@@ -97,7 +97,7 @@ impl<'r, R: Read> Entry<'r, R> {
     /// Copies the serialised value, for a DUMP payload or another file; nothing is decoded.
     ///
     /// # Errors
-    /// As [`Reader::next_record`]; [`Error::Limit`] for a value over [`Limits::max_payload_bytes`];
+    /// As [`Reader::next_record`]; [`Error::Limit`] for a value over [`Limits::max_payload_bytes`](crate::Limits::max_payload_bytes);
     /// [`Error::Malformed`] for a value that cannot be read without the rest of its file (hash templates).
     pub fn raw_value(self) -> Result<RawValue> {
         let reader = self.reader;

@@ -114,6 +114,9 @@ impl Encoder {
                 if !is_distinct(fields.iter().map(|field| field.name.as_slice())) {
                     return Err(unwritable(twice));
                 }
+                if fields.iter().any(|field| field.expires_at_ms.is_some_and(|at| at < 0)) {
+                    return Err(unwritable("a field of a hash cannot expire before 1970"));
+                }
                 self.hash(fields, value_type, out);
             }
             Value::Stream(stream) => stream::encode(self, stream, value_type, out).map_err(unwritable)?,
@@ -148,14 +151,13 @@ impl Encoder {
     fn hash(&mut self, fields: &[HashField], value_type: ValueType, out: &mut Vec<u8>) {
         let mut earliest = 0;
         if value_type == ValueType::HashMetadata {
-            earliest = fields.iter().filter_map(|field| field.expires_at_ms).min().unwrap_or(0).max(0);
+            earliest = fields.iter().filter_map(|field| field.expires_at_ms).min().unwrap_or(0);
             out.extend_from_slice(&earliest.to_le_bytes());
         }
         length(fields.len() as u64, out);
         for HashField { name, value, expires_at_ms } in fields {
             if value_type == ValueType::HashMetadata {
-                let after =
-                    expires_at_ms.map_or(0, |at| at.saturating_sub(earliest).max(0).unsigned_abs() + 1);
+                let after = expires_at_ms.map_or(0, |at| at.abs_diff(earliest) + 1);
                 length(after, out);
             }
             self.string(name, out);
@@ -282,6 +284,12 @@ mod tests {
         let mut encoder = Encoder::new(Server::redis(7, 0), true);
         let twice = vec![b"a".to_vec(), b"a".to_vec()];
         let expiring = HashField::new("a", "b").expiring_at_ms(1);
+        let before_all = HashField::new("a", "b").expiring_at_ms(-1);
+        assert!(
+            Encoder::new(Server::redis(8, 0), true)
+                .value(b"k", &Value::Hash(vec![before_all]), &mut Vec::new())
+                .is_err()
+        );
         for value in [
             Value::List(Vec::new()),
             Value::Set(twice),

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read};
 use std::path::Path;
-use std::process::Command;
 
 use larder_rdb::{
     Element, Error, HashField, KeyMeta, Limits, Payload, ReadOptions, Reader, Server, StreamPart, Value,
@@ -12,6 +11,7 @@ use larder_rdb::{
 
 use crate::data::Numbers;
 use crate::generate::fixtures;
+use crate::peak::{is_child, peak_of, print_peak};
 
 /// Reads a file to its end at either depth; gives the number of keys.
 fn read_all(source: impl Read, options: ReadOptions, decode: bool) -> Result<u64, Error> {
@@ -238,26 +238,16 @@ const PLACES: u64 = if cfg!(debug_assertions) { 40 } else { 1000 };
 
 #[test]
 fn damage_at_seeded_places_of_a_large_file_is_an_error_in_little_memory() {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "damage::damage_a_large_file", "--nocapture", "--test-threads=1"])
-        .env("LARDER_RDB_CHILD", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
-    let Some(peak) = text.lines().find_map(|line| line.strip_prefix("peak KiB: ")) else {
-        eprintln!("peak memory not checked: this system does not tell it");
-        return;
-    };
-    let peak: u64 = peak.parse().unwrap();
-    eprintln!("{PLACES} places, at most {peak} KiB resident");
-    assert!(peak < 64 << 10, "{peak} KiB");
+    if let Some(peak) = peak_of("damage::damage_a_large_file") {
+        eprintln!("{PLACES} places, at most {peak} KiB resident");
+        assert!(peak < 64 << 10, "{peak} KiB");
+    }
 }
 
 #[test]
 #[ignore = "run by damage_at_seeded_places_of_a_large_file_is_an_error_in_little_memory, in a process of its own"]
 fn damage_a_large_file() {
-    if std::env::var_os("LARDER_RDB_CHILD").is_none() {
+    if !is_child() {
         return;
     }
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -274,8 +264,5 @@ fn damage_a_large_file() {
         let cut = File::open(file.path()).unwrap().take(at);
         assert!(read_all(cut, untrusted(known), decode).is_err(), "cut at {at}");
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if let Some(peak) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
-        eprintln!("peak KiB: {}", peak.trim().trim_end_matches("kB").trim());
-    }
+    print_peak();
 }

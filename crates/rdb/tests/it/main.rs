@@ -9,6 +9,7 @@ mod data;
 mod generate;
 mod memory;
 mod newer;
+mod peak;
 mod properties;
 mod round_trip;
 mod servers;

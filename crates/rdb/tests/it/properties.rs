@@ -74,7 +74,7 @@ fn value() -> impl Strategy<Value = Value> {
         1 => vec(text(), 1..50).prop_map(Value::List),
         1 => btree_set(text(), 1..50).prop_map(|members| Value::Set(members.into_iter().collect())),
         1 => btree_map(text(), score(), 1..50).prop_map(|members| Value::SortedSet(members.into_iter().collect())),
-        1 => btree_map(text(), (text(), prop::option::of(1i64..4_000_000_000_000)), 1..50).prop_map(|fields| {
+        1 => btree_map(text(), (text(), prop::option::of(prop_oneof![1i64..4_000_000_000_000, Just(0), Just(i64::MAX)])), 1..50).prop_map(|fields| {
             Value::Hash(fields.into_iter().map(|(name, (value, expires))| {
                 let field = HashField::new(name, value);
                 match expires {

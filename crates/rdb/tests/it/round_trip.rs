@@ -164,6 +164,8 @@ fn fixtures_of_every_server_are_read_by_every_build() {
                 assert_eq!(fields[4], skimmed.value_type.as_str());
                 assert_eq!(fields[6], skimmed.elements.to_string(), "{name} {}", fields[2]);
                 assert!(skimmed.elements_exact);
+                assert_eq!(skimmed.idle_s.is_some(), name == "lru.rdb");
+                assert_eq!(skimmed.frequency.is_some(), name == "lfu.rdb");
                 assert_eq!(fields[7], expires);
                 if fields[3] != "vectorset" {
                     assert_eq!(fields[3], skimmed.kind().as_str());
