@@ -1,0 +1,88 @@
+//! What a key costs in a server.
+//!
+//! Servers are asked with `MEMORY USAGE key SAMPLES 0`, and what they add up differs from line to line: the
+//! formulas follow `objectComputeSize` in `src/object.c` of Redis 7.0 and 8.0 and of Valkey 8.1 and 9.1, and the
+//! structures they add up.
+
+mod alloc;
+mod rax;
+mod sizing;
+mod structures;
+
+pub use alloc::Allocator;
+pub(crate) use sizing::Sizing;
+
+use std::io::Read;
+
+use structures::Structures;
+
+use crate::{Entry, Result, Server, ValueType};
+
+/// A server's structures and allocator, to estimate with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryModel {
+    server: Server,
+    allocator: Allocator,
+}
+
+impl MemoryModel {
+    /// The model of a server as its makers build it, with the jemalloc that comes with it.
+    #[must_use]
+    pub fn new(server: Server) -> Self {
+        Self { server, allocator: Allocator::Bundled }
+    }
+
+    /// The same server with another allocator.
+    #[must_use]
+    pub fn with_allocator(self, allocator: Allocator) -> Self {
+        Self { allocator, ..self }
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        self.server
+    }
+
+    /// Starts a key; the parts of its value are then handed over.
+    pub(crate) fn start(self, value_type: ValueType, key_len: u64, expires: bool) -> Sizing {
+        Sizing::new(Structures::of(self.server, self.allocator), value_type, key_len, expires)
+    }
+}
+
+/// What a key costs in a server, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct MemoryEstimate {
+    /// What `MEMORY USAGE key SAMPLES 0` answers on that server right after loading.
+    pub usage_bytes: u64,
+    /// What that leaves out of the key itself: Valkey 8.1 does not count the name, except in short strings.
+    pub uncounted_key_bytes: u64,
+    /// The key's share of the table of keys, on average.
+    pub table_bytes: u64,
+    /// Its entry in the table of expiring keys, on average; zero if it does not expire.
+    pub expires_bytes: u64,
+    /// False for a module's value: only the module knows, and its serialised strings are counted instead.
+    pub is_known: bool,
+}
+
+impl MemoryEstimate {
+    /// Everything that would be given back if the key were gone.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.usage_bytes + self.uncounted_key_bytes + self.table_bytes + self.expires_bytes
+    }
+}
+
+impl<R: Read> Entry<'_, R> {
+    /// Estimates what the key costs in a server, reading no more than skimming does.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`](crate::Reader::next_record).
+    pub fn memory(self, model: &MemoryModel) -> Result<MemoryEstimate> {
+        let expires = self.meta().expires_at_ms.is_some();
+        let mut sizing = model.start(self.value_type(), self.key().len() as u64, expires);
+        self.visit(&mut sizing)?;
+        Ok(sizing.finish())
+    }
+}
