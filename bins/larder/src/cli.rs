@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{collect, completions, config, health, maintain, metrics, watch},
+    commands::{collect, completions, config, health, keys, maintain, metrics, watch},
     global::Global,
 };
 
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Health(health::HealthArgs),
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
+    Keys(keys::KeysArgs),
     Metrics(metrics::MetricsArgs),
     Maintain(maintain::MaintainArgs),
     Config(config::ConfigArgs),

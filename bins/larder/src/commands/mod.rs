@@ -4,6 +4,7 @@ pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
 pub(crate) mod watch;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Completions(args) => completions::completions(&args),
         Command::Man(_) => completions::man(),
         Command::Config(args) => config::run(&args, &cli.global),
+        Command::Keys(args) => keys::run(&args, &Settings::resolve(&cli.global)?),
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
@@ -43,6 +45,8 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Collect(_) => collect::run(settings).await,
         Command::Metrics(args) => metrics::run(&args, settings).await,
         Command::Maintain(args) => maintain::run(&args, settings).await,
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(ExitCode::SUCCESS),
+        Command::Config(_) | Command::Keys(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     /// Whether a cache was named at all, by flag, environment or file.
     pub(crate) names_cache: bool,
     pub(crate) output: OutputForm,
+    /// Whether nothing but data and errors is to be printed.
+    pub(crate) quiet: bool,
     pub(crate) timeout: Duration,
     pub(crate) connect: ConnectOptions,
     pub(crate) application: Option<ApplicationEndpoints>,
@@ -58,6 +60,7 @@ impl Settings {
         Ok(Self {
             url,
             names_cache: global.cache.is_some() || file.cache.is_some(),
+            quiet: global.quiet,
             output: global.output.or(file.output).unwrap_or_default(),
             timeout,
             connect: connect(global, &file, timeout)?,

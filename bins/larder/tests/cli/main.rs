@@ -6,6 +6,7 @@ mod collect;
 mod config;
 mod faults;
 mod health;
+mod keys;
 mod larder;
 mod metrics;
 mod readme;

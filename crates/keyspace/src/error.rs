@@ -1,0 +1,28 @@
+//! What can go wrong with a keyspace.
+
+use std::{io, path::PathBuf};
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with a keyspace.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened.
+    #[error("{} cannot be opened", path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is no RDB file, or a damaged one. The cause names the byte offset, and the key where there is one.
+    #[error("{} is refused", path.display())]
+    Refused {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        source: larder_rdb::Error,
+    },
+}
