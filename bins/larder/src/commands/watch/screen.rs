@@ -10,7 +10,7 @@ use ratatui::{
     layout::{Constraint, Layout},
     style::{Modifier, Style, Stylize},
     text::{Line, Text},
-    widgets::{Cell, Row, Table},
+    widgets::{Row, Table},
 };
 
 use super::WatchArgs;
@@ -67,36 +67,66 @@ fn is_end(event: &Event) -> bool {
     }
 }
 
-const HEADINGS: [&str; 10] =
-    ["node", "role", "hit rate", "ops/s", "evicted/s", "memory", "limit", "clients", "keys", "ping"];
+/// The columns, each with its width; the node gets the rest.
+const COLUMNS: [(&str, u16); 10] = [
+    ("node", 0),
+    ("role", 7),
+    ("hit rate", 8),
+    ("ops/s", 7),
+    ("evicted/s", 9),
+    ("memory", 9),
+    ("limit", 9),
+    ("clients", 7),
+    ("keys", 9),
+    ("ping", 8),
+];
+const NODE_WIDTH: u16 = 16;
 
 fn view(frame: &mut Frame<'_>, cache: &str, interval: Duration, look: &Result<Vec<LiveFigures>, String>) {
-    let [head, body, foot] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
-            .areas(frame.area());
+    let failures = failures(look);
+    let failed_lines = u16::try_from(failures.len()).unwrap_or(u16::MAX);
+    let [head, body, failed, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(1),
+        Constraint::Length(failed_lines),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
     frame.render_widget(
         Line::from(format!("larder watch  {cache}  {}", now().format("%H:%M:%S"))).bold(),
         head,
     );
-    match look {
-        Ok(figures) => frame.render_widget(table(figures), body),
-        Err(reason) => frame.render_widget(Text::from(reason.as_str()).bold(), body),
+    if let Ok(figures) = look {
+        frame.render_widget(table(figures), body);
     }
+    frame.render_widget(Text::from(failures).red().bold(), failed);
     let every = humantime::format_duration(interval);
     frame.render_widget(Line::from(format!("every {every}; rates since the last look; q ends")).dim(), foot);
 }
 
+/// What did not answer, a line each.
+fn failures(look: &Result<Vec<LiveFigures>, String>) -> Vec<Line<'_>> {
+    match look {
+        Ok(figures) => {
+            let failed = figures.iter().filter_map(|figures| Some((&figures.node, figures.error.as_ref()?)));
+            failed.map(|(node, error)| Line::from(format!("{node}: {error}"))).collect()
+        }
+        Err(reason) => vec![Line::from(reason.as_str())],
+    }
+}
+
 fn table(figures: &[LiveFigures]) -> Table<'_> {
-    let mut widths = [Constraint::Length(11); HEADINGS.len()];
-    widths[0] = Constraint::Fill(1);
-    let header = Row::new(HEADINGS).style(Style::new().add_modifier(Modifier::BOLD));
-    Table::new(figures.iter().map(row), widths).header(header)
+    let widths = COLUMNS.map(|(_, width)| match width {
+        0 => Constraint::Min(NODE_WIDTH),
+        width => Constraint::Length(width),
+    });
+    let header =
+        Row::new(COLUMNS.map(|(heading, _)| heading)).style(Style::new().add_modifier(Modifier::BOLD));
+    let answered = figures.iter().filter(|figures| figures.error.is_none());
+    Table::new(answered.map(row), widths).header(header)
 }
 
 fn row(figures: &LiveFigures) -> Row<'_> {
-    if let Some(error) = &figures.error {
-        return Row::new([Cell::from(error.as_str()).bold()]);
-    }
     let rate = |value: Option<f64>| format::or_dash(value, |value| format!("{value:.0}"));
     let limit = figures
         .maxmemory_bytes
