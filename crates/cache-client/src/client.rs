@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     Cache, CacheUrl, ConnectOptions, Keys, MemoryCache, MemoryOptions, Nodes, Result, StatsSource,
-    memory::{MemoryNode, sample},
+    memory::{MemoryNode, load, sample},
     redis::{
         ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink, RedisCache,
         RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes, Sentinels,
@@ -30,16 +30,21 @@ pub struct CacheClient {
 /// Reaches the cache that a URL names.
 ///
 /// Nothing is sent yet: connections are made when they are first needed, and anew after they broke. Only
-/// `memory:sample` does its work here.
+/// `memory:sample` and `memory:FILE` do their work here.
 ///
 /// # Errors
-/// A certificate cannot be read.
+/// [`Error::File`](crate::Error::File) where a certificate or a dump cannot be read, and
+/// [`Error::Dump`](crate::Error::Dump) where a dump is not sound.
 pub async fn open(url: &CacheUrl, options: &ConnectOptions) -> Result<CacheClient> {
     match &url.target {
         Target::Memory => {
             Ok(CacheClient::from_memory(MemoryCache::new(MemoryOptions::default().with_name(url.name()))))
         }
         Target::Sample => Ok(CacheClient::from_memory(sample().await?)),
+        Target::Dump { path } => {
+            let options = MemoryOptions::default().with_name(url.name());
+            Ok(CacheClient::from_memory(load(path, url.database, options).await?))
+        }
         Target::Server { endpoint, tls } => server(url, endpoint, *tls, options),
         Target::Sentinel { sentinels, service, tls } => sentinel(url, sentinels, service, *tls, options),
         Target::Cluster { seeds, tls } => cluster(url, seeds, *tls, options),
@@ -71,11 +76,15 @@ fn sentinel(
     let login = (options.sentinel_username.as_deref(), options.sentinel_password.as_ref());
     let to_sentinels = Dialer::new(login, 0, tls, options)?;
     let to_data = Dialer::new(credentials(url, options), url.database, tls, options)?;
+    // What leads to the primary is sent again by the link that asks the Sentinels anew in between.
+    let once = to_data.without_retries();
     let sentinels = Arc::new(Sentinels::new(
         service.to_owned(),
         hosts.to_vec(),
         Box::new(LinkPool::new(to_sentinels)),
         Box::new(LinkPool::new(to_data)),
+        Box::new(LinkPool::new(once)),
+        options.response_timeout / 2,
     ));
     let primary = SentinelLink::new(Arc::clone(&sentinels));
     let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(primary), options));
@@ -87,8 +96,11 @@ fn sentinel(
 fn cluster(url: &CacheUrl, seeds: &[HostPort], tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
     let dialer = Dialer::new(credentials(url, options), 0, tls, options)?;
     let connection = Arc::new(LazyCluster::of_seeds(seeds, &dialer)?);
-    let nodes = ClusterNodes::new(Seeds::Hosts(seeds.to_vec()), Box::new(LinkPool::new(dialer)), tls);
-    Ok(CacheClient::from_cluster_parts(url.name(), connection, nodes))
+    let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(ClusterLink(connection)), options));
+    let patience = options.response_timeout / 2;
+    let links = Box::new(LinkPool::new(dialer));
+    let nodes = ClusterNodes::new(Seeds::Hosts(seeds.to_vec()), links, tls, patience);
+    Ok(CacheClient::from_cluster_parts(url.name(), link, nodes))
 }
 
 impl CacheClient {
@@ -133,8 +145,9 @@ impl CacheClient {
     ) -> Self {
         let connection = Arc::new(LazyCluster::owned(connection, response_timeout));
         let links = RoutedLinks(Arc::clone(&connection));
-        let nodes = ClusterNodes::new(Seeds::Any(Arc::clone(&connection)), Box::new(links), false);
-        Self::from_cluster_parts(name.to_owned(), connection, nodes)
+        let nodes =
+            ClusterNodes::new(Seeds::Any(Arc::clone(&connection)), Box::new(links), false, response_timeout);
+        Self::from_cluster_parts(name.to_owned(), Arc::new(ClusterLink(connection)), nodes)
     }
 
     fn from_single_link(name: String, link: &Arc<dyn Link>) -> Self {
@@ -143,8 +156,7 @@ impl CacheClient {
         Self::of_redis(name, Arc::clone(link), keys, nodes)
     }
 
-    fn from_cluster_parts(name: String, connection: Arc<LazyCluster>, nodes: ClusterNodes) -> Self {
-        let link: Arc<dyn Link> = Arc::new(ClusterLink(connection));
+    fn from_cluster_parts(name: String, link: Arc<dyn Link>, nodes: ClusterNodes) -> Self {
         let nodes = Arc::new(nodes);
         let keys = RedisKeys::new(Arc::clone(&link), Arc::clone(&nodes) as _);
         Self::of_redis(name, link, keys, nodes)

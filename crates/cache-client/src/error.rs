@@ -24,7 +24,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A certificate or key could not be read.
+    /// A certificate, a key or a dump could not be read.
     #[error("the {what} {path} cannot be read", path = path.display())]
     File {
         /// What the file should hold.
@@ -33,6 +33,14 @@ pub enum Error {
         path: PathBuf,
         /// Why it could not be read.
         source: Arc<io::Error>,
+    },
+    /// The file that an embedded cache is to hold is no sound dump.
+    #[error("the dump {path} is refused", path = path.display())]
+    Dump {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it, with the byte offset and the key where they are known.
+        source: Source,
     },
     /// Nothing listens there, or the connection broke.
     #[error("{node} cannot be reached")]

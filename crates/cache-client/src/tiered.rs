@@ -35,7 +35,8 @@ impl Default for TieredOptions {
 ///
 /// An entry of the first tier ends when the second tier's entry does, or after `first_tier_ttl`, whichever is earlier:
 /// that bounds how long it can differ from a second tier that was changed elsewhere, or by a write that ran at the same
-/// time as a look-up. When the second tier cannot be reached, what the first holds is still answered.
+/// time as a look-up. When the second tier cannot be reached, `get` still answers what the first holds; `get_entry`
+/// always asks the second, because only that knows the time that is left.
 #[derive(Clone, Debug)]
 pub struct TieredCache {
     first: MemoryCache,

@@ -19,9 +19,11 @@ use crate::{Error, Result};
 /// | `redis-cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][?tls=true]` | a cluster, from any of its nodes |
 /// | `memory:` | an embedded cache, empty |
 /// | `memory:sample` | an embedded cache with a built-in data set that a short workload has run on |
+/// | `memory:FILE[?db=N]` | an embedded cache with the keys of one database of a dump (RDB file) |
 ///
 /// Ports default to 6379, those of Sentinels to 26379. A user name without a password is allowed; the password can
-/// come from [`ConnectOptions`](crate::ConnectOptions) instead.
+/// come from [`ConnectOptions`](crate::ConnectOptions) instead. The path of a dump is taken as it is written, without
+/// `%` signs decoded: `memory:dump.rdb`, `memory:/var/lib/redis/dump.rdb`, `memory:./sample` for a file of that name.
 #[derive(Clone, Debug)]
 pub struct CacheUrl {
     scheme: String,
@@ -44,6 +46,8 @@ pub(crate) enum Target {
     Memory,
     /// An embedded cache with the built-in data set.
     Sample,
+    /// An embedded cache with the keys of a dump.
+    Dump { path: PathBuf },
 }
 
 /// Where one server listens.
@@ -96,7 +100,7 @@ impl CacheUrl {
     /// Tells whether the cache lives inside this process.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        matches!(self.target, Target::Memory | Target::Sample)
+        matches!(self.target, Target::Memory | Target::Sample | Target::Dump { .. })
     }
 
     fn written(&self, credentials: Option<&str>) -> String {
@@ -125,6 +129,14 @@ impl CacheUrl {
             }
             Target::Memory => format!("{scheme}:"),
             Target::Sample => format!("{scheme}:sample"),
+            Target::Dump { path } => {
+                let path = path.display().to_string();
+                // Without it, the end of some paths would be taken for a database, or for blanks behind the URL.
+                let is_misread = with_parameters(&path).1.is_some() || path.ends_with(char::is_whitespace);
+                let is_needed = self.database > 0 || is_misread;
+                let database = if is_needed { format!("?db={}", self.database) } else { String::new() };
+                format!("{scheme}:{path}{database}")
+            }
         }
     }
 }
@@ -181,12 +193,39 @@ impl FromStr for CacheUrl {
 }
 
 fn embedded(scheme: String, rest: &str) -> Result<CacheUrl, String> {
-    let target = match rest {
+    let (path, parameters) = with_parameters(rest);
+    let number = match parameters {
+        None => 0,
+        Some(parameters) => match parameters.strip_prefix("db=") {
+            Some(number) => database(number)?,
+            None => return Err(format!("the parameter `{parameters}` is not known here; there is db=N")),
+        },
+    };
+    let target = match path {
+        "" | "sample" if parameters.is_some() => {
+            return Err("`db` is a database of a file, and there is no file".to_owned());
+        }
         "" => Target::Memory,
         "sample" => Target::Sample,
-        file => return Err(format!("`memory:` takes nothing or `sample`, not `{file}`")),
+        path if path.starts_with("//") => {
+            return Err(
+                "the path stands right behind `memory:`, as in memory:dump.rdb or memory:/var/lib/dump.rdb"
+                    .to_owned(),
+            );
+        }
+        path => Target::Dump { path: PathBuf::from(path) },
     };
-    Ok(CacheUrl { scheme, target, username: None, password: None, database: 0 })
+    Ok(CacheUrl { scheme, target, username: None, password: None, database: number })
+}
+
+/// Parts a path from what looks like `?NAME=VALUE` behind it; any other question mark belongs to the path.
+fn with_parameters(rest: &str) -> (&str, Option<&str>) {
+    match rest.rsplit_once('?') {
+        Some((path, parameters)) if parameters.contains('=') && !parameters.contains('/') => {
+            (path, Some(parameters))
+        }
+        _ => (rest, None),
+    }
 }
 
 /// Hides whatever may be a password in a text that is no valid URL.
@@ -375,6 +414,11 @@ mod tests {
             ("redis-cluster://:p@a:1,b", "redis-cluster://a:1,b:6379"),
             ("memory:", "memory:"),
             ("memory:sample", "memory:sample"),
+            ("memory:dump.rdb", "memory:dump.rdb"),
+            ("MEMORY:/var/lib/a b%20?.rdb?db=0", "memory:/var/lib/a b%20?.rdb"),
+            ("memory:./sample?db=3", "memory:./sample?db=3"),
+            ("memory:x?db=1?db=0", "memory:x?db=1?db=0"),
+            ("memory:x ?db=0", "memory:x ?db=0"),
         ] {
             assert_eq!(url(text).name(), name, "{text}");
             assert_eq!(url(&url(text).name()).name(), name, "a name is a URL");
@@ -408,7 +452,11 @@ mod tests {
             ("redis-sentinel://a", "name that the Sentinels"),
             ("redis-cluster://a/1", "one database"),
             ("redis-cluster://a?tls=maybe", "maybe"),
-            ("memory:other", "other"),
+            ("memory:x.rdb?db=one", "number of a database"),
+            ("memory:x.rdb?tls=true", "`tls=true`"),
+            ("memory:sample?db=1", "no file"),
+            ("memory:?db=1", "no file"),
+            ("memory://x.rdb", "right behind"),
         ] {
             assert!(reason(text).contains(part), "{text}: {}", reason(text));
         }
@@ -434,6 +482,15 @@ mod tests {
         #[test]
         fn any_text_is_a_url_or_an_error(text in ".{0,60}") {
             let _ = text.parse::<CacheUrl>();
+        }
+
+        #[test]
+        fn the_name_of_an_embedded_cache_is_its_url(path in "[a-z/.?=0% ]{0,16}", database in 0_u32..3) {
+            for text in [format!("memory:{path}"), format!("memory:{path}?db={database}")] {
+                if let Ok(url) = text.parse::<CacheUrl>() {
+                    prop_assert_eq!(url.name().parse::<CacheUrl>().ok(), Some(url));
+                }
+            }
         }
 
         #[test]

@@ -125,8 +125,10 @@ impl LiveFigures {
         let interval = Interval::between(before, after, elapsed);
         let (hits, misses) =
             (interval.gained(before.hits, after.hits), interval.gained(before.misses, after.misses));
-        self.hit_rate =
-            hits.zip(misses).and_then(|(hits, misses)| Ratio::of(hits, hits + misses)).map(Ratio::get);
+        self.hit_rate = hits
+            .zip(misses)
+            .and_then(|(hits, misses)| Ratio::of(hits, hits.checked_add(misses)?))
+            .map(Ratio::get);
         self.operations_per_second =
             interval.rate_per_second(before.commands, after.commands).or(self.operations_per_second);
         self.evictions_per_second = interval.rate_per_second(before.evicted, after.evicted);

@@ -99,7 +99,9 @@ impl Counters {
     fn is_another_process_than(&self, before: &Self) -> bool {
         match (&before.run_id, &self.run_id) {
             (Some(before), Some(after)) => before != after,
-            _ => self.uptime_seconds < before.uptime_seconds,
+            _ => {
+                matches!((before.uptime_seconds, self.uptime_seconds), (Some(before), Some(after)) if after < before)
+            }
         }
     }
 
@@ -117,8 +119,8 @@ impl Counters {
                 let explained = |before: Option<u64>, after: Option<u64>| {
                     after.zip(before).map_or(0, |(after, before)| after.saturating_sub(before))
                 };
-                let removed =
-                    explained(before.expired, self.expired) + explained(before.evicted, self.evicted);
+                let removed = explained(before.expired, self.expired)
+                    .saturating_add(explained(before.evicted, self.evicted));
                 removed < before.keys
             }
         }

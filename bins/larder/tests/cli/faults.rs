@@ -118,7 +118,7 @@ fn a_wrong_url() -> Result<()> {
             format!("redis-sentinel://u:{SECRET}@h"),
             "the name that the Sentinels know the cache by is missing",
         ),
-        ("memory:dump.rdb".to_owned(), "takes nothing or `sample`"),
+        ("memory:dump.rdb?tls=true".to_owned(), "there is db=N"),
     ] {
         for (code, command) in [(3, "health"), (2, "collect"), (2, "watch")] {
             let run = Larder::of(&url).ends(code, &[command])?;

@@ -4,6 +4,7 @@ mod acl;
 mod application;
 mod collect;
 mod config;
+mod embedded;
 mod faults;
 mod health;
 mod keys;

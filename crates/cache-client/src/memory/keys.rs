@@ -7,19 +7,15 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use larder_metrics_model::NodeAddress;
 
-use super::store::MemoryCache;
-use crate::{
-    Capability, DumpedValue, Error, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, RestoreItem,
-    Result, ScanOptions, ScanPosition, ShardPosition, Ttl, glob,
+use super::{
+    cache::refused,
+    store::MemoryCache,
+    value::{HeldValue, Refusal},
 };
-
-fn unsupported(cache: &MemoryCache, capability: Capability) -> Error {
-    Error::Unsupported {
-        node: NodeAddress::new(cache.name()),
-        capability,
-        reason: "an embedded cache keeps values as they are".to_owned(),
-    }
-}
+use crate::{
+    DumpedValue, Error, KeyBatch, KeyChange, KeyFields, KeyRecord, Keys, RestoreItem, Result, ScanOptions,
+    ScanPosition, ShardPosition, Ttl, glob,
+};
 
 /// A cursor is the last key that was given out, in hexadecimal digits.
 fn cursor(key: &[u8]) -> String {
@@ -39,12 +35,12 @@ fn record(cache: &MemoryCache, key: &Bytes, fields: KeyFields) -> Option<KeyReco
     let (stored, ttl) = cache.peek(key)?;
     let mut record = KeyRecord::new(key.clone());
     let asked = |field: KeyFields| fields.contains(field);
-    record.kind = (asked(KeyFields::TYPE) || asked(KeyFields::ELEMENTS)).then_some(KeyType::String);
+    record.kind = (asked(KeyFields::TYPE) || asked(KeyFields::ELEMENTS)).then(|| stored.value.kind());
     record.ttl = asked(KeyFields::TTL).then_some(ttl);
-    record.encoding = asked(KeyFields::ENCODING).then(|| "raw".to_owned());
+    record.encoding = asked(KeyFields::ENCODING).then(|| stored.value.encoding().to_owned());
     record.memory_bytes = asked(KeyFields::BYTES).then(|| (key.len() + stored.value.len()) as u64);
     record.idle = asked(KeyFields::IDLE).then(|| Instant::now().saturating_duration_since(stored.used));
-    record.elements = asked(KeyFields::ELEMENTS).then_some(stored.value.len() as u64);
+    record.elements = stored.value.elements().filter(|_| asked(KeyFields::ELEMENTS));
     Some(record)
 }
 
@@ -107,10 +103,84 @@ impl Keys for MemoryCache {
     }
 
     async fn dump(&self, keys: &[Bytes]) -> Vec<Result<Option<DumpedValue>>> {
-        keys.iter().map(|_| Err(unsupported(self, Capability::Dump))).collect()
+        let (cache, wanted) = (self.clone(), keys.to_vec());
+        let work = move || wanted.iter().map(|key| dump(&cache, key)).collect();
+        self.run_aside("DUMP", keys.len(), work).await
     }
 
     async fn restore(&self, items: &[RestoreItem]) -> Vec<Result<KeyChange>> {
-        items.iter().map(|_| Err(unsupported(self, Capability::Restore))).collect()
+        let (cache, wanted) = (self.clone(), items.to_vec());
+        let work = move || wanted.iter().map(|item| restore(&cache, item)).collect();
+        self.run_aside("RESTORE", items.len(), work).await
+    }
+}
+
+impl MemoryCache {
+    /// Runs a batch where it may take its time: values are compressed, checksummed and checked.
+    async fn run_aside<T: Send + 'static>(
+        &self,
+        command: &str,
+        count: usize,
+        work: impl FnOnce() -> Vec<Result<T>> + Send + 'static,
+    ) -> Vec<Result<T>> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(answers) => answers,
+            Err(broken) => {
+                let error = Error::Unexpected {
+                    node: NodeAddress::new(self.name()),
+                    command: command.to_owned(),
+                    detail: broken.to_string(),
+                };
+                (0..count).map(|_| Err(error.clone())).collect()
+            }
+        }
+    }
+}
+
+fn dump(cache: &MemoryCache, key: &Bytes) -> Result<Option<DumpedValue>> {
+    let Some((stored, ttl)) = cache.peek(key) else { return Ok(None) };
+    match stored.value.to_payload(key) {
+        Ok(payload) => Ok(Some(DumpedValue { payload, ttl })),
+        Err(why) => Err(refused(cache, "DUMP", Refusal::Data(why))),
+    }
+}
+
+fn restore(cache: &MemoryCache, item: &RestoreItem) -> Result<KeyChange> {
+    let value = HeldValue::from_payload(&item.value.payload, &item.key)
+        .map_err(|why| refused(cache, "RESTORE", why))?;
+    Ok(cache.bring_back(item, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Cache;
+
+    #[tokio::test]
+    async fn a_key_that_is_restored_with_no_time_left_is_gone() {
+        let cache = MemoryCache::default();
+        cache.set(b"k", Bytes::from_static(b"v"), None).await.unwrap();
+        let payload = cache.dump(&["k".into()]).await.remove(0).unwrap().unwrap().payload;
+        let value = DumpedValue { payload, ttl: Ttl::In(Duration::ZERO) };
+        for (overwrite, expected, there) in [
+            (false, KeyChange::Exists, true),
+            (true, KeyChange::Done, false),
+            (false, KeyChange::Done, false),
+        ] {
+            let item = RestoreItem { key: "k".into(), value: value.clone(), overwrite };
+            assert_eq!(cache.restore(&[item]).await.remove(0).unwrap(), expected);
+            assert_eq!(cache.exists(b"k").await.unwrap(), there);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_payload_is_refused_in_the_words_of_servers() {
+        let cache = MemoryCache::default();
+        let value = DumpedValue { payload: Bytes::from_static(b"no payload at all"), ttl: Ttl::None };
+        let item = RestoreItem { key: "k".into(), value, overwrite: true };
+        let words = cache.restore(&[item]).await.remove(0).unwrap_err().with_causes();
+        assert!(words.contains("DUMP payload version or checksum are wrong"), "{words}");
     }
 }

@@ -1,11 +1,15 @@
 //! A cache inside this process.
 
+mod cache;
 mod keys;
+mod load;
 mod sample;
 mod server;
 mod store;
+mod value;
 
 pub use store::{MemoryCache, MemoryOptions};
 
+pub(crate) use load::load;
 pub(crate) use sample::sample;
 pub(crate) use server::MemoryNode;

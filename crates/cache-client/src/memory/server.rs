@@ -123,6 +123,8 @@ impl Server for MemoryNode {
             Capability::WriteKeys,
             Capability::Expire,
             Capability::Unlink,
+            Capability::Dump,
+            Capability::Restore,
         ];
         let mut capabilities = Capabilities::default();
         for capability in Capability::ALL {

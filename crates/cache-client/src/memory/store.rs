@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use larder_metrics_model::{CacheStats, CounterOrigin, Skipped, StatsOrigin, Tier};
+use larder_metrics_model::{CacheStats, Tier};
 use moka::{Expiry, notification::RemovalCause, sync::Cache as Moka};
 
-use crate::{Cache, Entry, Result, Statistics, StatsSource, Ttl};
+use super::value::HeldValue;
+use crate::{KeyChange, RestoreItem, Ttl};
 
 /// How much an embedded cache may hold.
 #[derive(Clone, Debug)]
@@ -79,16 +79,24 @@ struct Counters {
 /// A value with the moment at which its time is up.
 #[derive(Clone)]
 pub(super) struct Stored {
-    pub(super) value: Bytes,
+    pub(super) value: HeldValue,
     pub(super) ends: Option<Instant>,
     pub(super) used: Instant,
 }
 
 impl Stored {
-    fn new(value: Bytes, ttl: Option<Duration>) -> Self {
+    pub(super) fn new(value: HeldValue, ttl: Ttl) -> Self {
         let now = Instant::now();
-        let ends = ttl.and_then(|ttl| now.checked_add(ttl.max(Duration::from_millis(1))));
+        let ends = match ttl {
+            Ttl::None => None,
+            Ttl::In(time) => now.checked_add(time.max(Duration::from_millis(1))),
+        };
         Self { value, ends, used: now }
+    }
+
+    /// The same as if it had last been used so long ago.
+    pub(super) fn idle_for(self, idle: Duration) -> Self {
+        Self { used: self.used.checked_sub(idle).unwrap_or(self.used), ..self }
     }
 
     pub(super) fn left(&self, now: Instant) -> Option<Ttl> {
@@ -99,7 +107,7 @@ impl Stored {
     }
 }
 
-/// What one entry costs: its bytes and about what the table keeps for it.
+/// What one entry costs: the bytes that it holds and about what the table keeps for it.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
 
 fn entry_bytes(key: &Bytes, stored: &Stored) -> u32 {
@@ -230,16 +238,12 @@ impl MemoryCache {
         Some((stored, left))
     }
 
-    fn look_up(&self, key: &[u8]) -> Option<Entry> {
+    /// Looks an entry up and counts it as a hit or a miss, whatever its type.
+    pub(super) fn look_up(&self, key: &[u8]) -> Option<(Stored, Ttl)> {
         let found = self.peek(key);
         let counters = &self.shared.counters;
         count(if found.is_some() { &counters.hits } else { &counters.misses });
-        let (stored, left) = found?;
-        let ttl = match left {
-            Ttl::None => None,
-            Ttl::In(left) => Some(left),
-        };
-        Some(Entry { value: stored.value, ttl })
+        found
     }
 
     /// Removes an entry and tells whether it was there and its time not up.
@@ -255,65 +259,39 @@ impl MemoryCache {
     pub(super) fn change_ttl(&self, key: &Bytes, ttl: Ttl) -> bool {
         let _changing = self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((stored, _)) = self.peek(key) else { return false };
-        let ttl = match ttl {
-            Ttl::None => None,
-            Ttl::In(ttl) => Some(ttl),
-        };
         self.shared
             .entries
             .insert(key.clone(), Stored { used: stored.used, ..Stored::new(stored.value, ttl) });
         true
     }
 
-    fn store(&self, key: &[u8], value: Bytes, ttl: Option<Duration>) {
+    /// Writes a string, over a value of any type.
+    pub(super) fn set_string(&self, key: &[u8], value: Bytes, ttl: Ttl) {
         let _changing = self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.entries.insert(Bytes::copy_from_slice(key), Stored::new(value, ttl));
+        let stored = Stored::new(HeldValue::String(value), ttl);
+        self.shared.entries.insert(Bytes::copy_from_slice(key), stored);
         count(&self.shared.counters.sets);
+    }
+
+    /// Brings a key back with its value; one whose time is up takes the place of what is there, and is gone.
+    pub(super) fn bring_back(&self, item: &RestoreItem, value: HeldValue) -> KeyChange {
+        let _changing = self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !item.overwrite && self.peek(&item.key).is_some() {
+            return KeyChange::Exists;
+        }
+        match item.value.ttl {
+            Ttl::In(time) if time.is_zero() => self.shared.entries.invalidate(&item.key),
+            ttl => self.shared.entries.insert(item.key.clone(), Stored::new(value, ttl)),
+        }
+        KeyChange::Done
+    }
+
+    /// Takes an entry over, which counts as nothing that the cache did.
+    pub(super) fn insert_loaded(&self, key: Bytes, stored: Stored) {
+        self.shared.entries.insert(key, stored);
     }
 }
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-#[async_trait]
-impl Cache for MemoryCache {
-    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        Ok(self.look_up(key).map(|entry| entry.value))
-    }
-
-    async fn get_entry(&self, key: &[u8]) -> Result<Option<Entry>> {
-        Ok(self.look_up(key))
-    }
-
-    async fn set(&self, key: &[u8], value: Bytes, ttl: Option<Duration>) -> Result<()> {
-        if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            self.remove(key);
-        } else {
-            self.store(key, value, ttl);
-        }
-        Ok(())
-    }
-
-    async fn delete(&self, key: &[u8]) -> Result<bool> {
-        Ok(self.remove(key))
-    }
-
-    async fn exists(&self, key: &[u8]) -> Result<bool> {
-        Ok(self.peek(key).is_some())
-    }
-}
-
-#[async_trait]
-impl StatsSource for MemoryCache {
-    async fn statistics(&self) -> Result<Statistics> {
-        let [hits, misses, sets, deletes] = self.counts();
-        let origin =
-            CounterOrigin { source: StatsOrigin::InProcess, instances: vec![self.instance().to_owned()] };
-        let counts = [Some(hits), Some(misses), Some(sets), Some(deletes), Some(0)];
-        let mut statistics =
-            Statistics::new(CacheStats::from_counts(counts, Some(origin)), None, "it is not counted");
-        statistics.absent.push(Skipped::new("tier_stats", "this cache has one tier"));
-        Ok(statistics)
-    }
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, future, stream};
 use larder_metrics_model::{NodeAddress, NodeKind, Role, Skipped};
 use redis::{
-    Cmd, Value,
+    Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
     cluster_routing::{RoutingInfo, SingleNodeRoutingInfo},
     cmd,
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     direct::Dialer,
     failure::{Request, command_name},
     keys::Shards,
-    link::{Effect, Link, send},
+    link::{Effect, Link},
     pool::NodeLinks,
     server::RedisServer,
 };
@@ -52,7 +52,8 @@ impl LazyCluster {
         let options = &dialer.options;
         let request = Request { node: &node, command: "CLUSTER SLOTS", timeout: options.connect_timeout };
         let mut builder = ClusterClient::builder(seeds.iter().map(|seed| dialer.connection_addr(seed)))
-            .retries(options.retries)
+            // What is sent again, and when, is decided by our own link, which tells reads from writes.
+            .retries(0)
             .connection_timeout(options.connect_timeout)
             .response_timeout(options.response_timeout);
         if let Some(password) = dialer.login.password() {
@@ -91,7 +92,7 @@ impl LazyCluster {
                 return Err(request.unexpected("there is no connection"));
             };
             // The library asks the seeds one after another, each with the connection timeout.
-            match tokio::time::timeout(self.connect_timeout * 2, client.get_async_connection()).await {
+            match timeout(self.connect_timeout * 2, client.get_async_connection()).await {
                 Ok(connection) => connection.map_err(|error| request.failed(error)),
                 Err(_) => Err(request.timed_out()),
             }
@@ -108,7 +109,7 @@ impl LazyCluster {
         let name = command_name(&command);
         let request = Request { node, command: &name, timeout: self.timeout() };
         let mut connection = self.connection().await?;
-        match tokio::time::timeout(self.timeout(), connection.route_command(command, routing)).await {
+        match timeout(self.timeout(), connection.route_command(command, routing)).await {
             // A routed command hands the server's error out as a value.
             Ok(Ok(Value::ServerError(error))) => Err(request.failed(error.into())),
             Ok(answer) => answer.map_err(|error| request.failed(error)),
@@ -128,13 +129,42 @@ impl Link for ClusterLink {
     }
 
     async fn run(&self, command: Cmd, _effect: Effect) -> Result<Value> {
-        let mut connection = self.0.connection().await?;
-        send(&mut connection, &self.0.node, &command, self.0.timeout()).await.0
+        let cluster = &self.0;
+        let name = command_name(&command);
+        let request = Request { node: &cluster.node, command: &name, timeout: cluster.timeout() };
+        let mut connection = cluster.connection().await?;
+        let answer = async {
+            match command.query_async::<Value>(&mut connection).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Ask) => {
+                    asking(&mut connection.clone(), &command, error).await
+                }
+                answer => answer,
+            }
+        };
+        match timeout(cluster.timeout(), answer).await {
+            Ok(answer) => answer.map_err(|error| request.failed(error)),
+            Err(_) => Err(request.timed_out()),
+        }
     }
 
     async fn run_all(&self, commands: Vec<Cmd>, effect: Effect) -> Vec<Result<Value>> {
         stream::iter(commands).map(|command| self.run(command, effect)).buffered(IN_FLIGHT).collect().await
     }
+}
+
+/// Sends a command to the node that a slot is moving to (`ASK`): ASKING and the command in one packet, so that nothing
+/// comes between the two.
+async fn asking(connection: &mut ClusterConnection, command: &Cmd, error: RedisError) -> RedisResult<Value> {
+    let target = error.redirect_node().and_then(|(address, _slot)| {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some(SingleNodeRoutingInfo::ByAddress { host, port: port.parse().ok()? })
+    });
+    let Some(target) = target else { return Err(error) };
+    let mut pipeline = Pipeline::with_capacity(2);
+    pipeline.add_command(cmd("ASKING")).add_command(command.clone());
+    let answers = connection.route_pipeline(pipeline, 0, 2, target).await?;
+    answers.into_iter().next_back().unwrap_or(Value::Nil).extract_error()
 }
 
 /// A link to one node through a connection into the cluster.
@@ -215,11 +245,13 @@ pub(crate) struct ClusterNodes {
     seeds: Seeds,
     links: Box<dyn NodeLinks>,
     tls: bool,
+    patience: Duration,
 }
 
 impl ClusterNodes {
-    pub(crate) fn new(seeds: Seeds, links: Box<dyn NodeLinks>, tls: bool) -> Self {
-        Self { seeds, links, tls }
+    /// `patience` is how long the map is waited for, before the seeds are judged one by one.
+    pub(crate) fn new(seeds: Seeds, links: Box<dyn NodeLinks>, tls: bool, patience: Duration) -> Self {
+        Self { seeds, links, tls, patience }
     }
 
     async fn members(&self) -> Result<Vec<ClusterMember>> {
@@ -261,7 +293,9 @@ impl ClusterNodes {
 #[async_trait]
 impl Nodes for ClusterNodes {
     async fn discover(&self) -> Result<Topology> {
-        match self.members().await {
+        let node = NodeAddress::new("the seeds of the cluster");
+        let timed_out = Request { node: &node, command: "CLUSTER NODES", timeout: self.patience }.timed_out();
+        match timeout(self.patience, self.members()).await.unwrap_or(Err(timed_out)) {
             Ok(members) => {
                 let nodes = members.iter().map(|member| self.server(&member.host, Some(member.role)));
                 Ok(Topology::new(nodes.collect(), Vec::new()))

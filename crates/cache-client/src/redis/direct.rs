@@ -47,11 +47,12 @@ impl Dialer {
     ) -> Result<Self> {
         // CLIENT SETINFO on every connection would count as an error on servers before 7.2 and for restricted users.
         let mut login = RedisConnectionInfo::default().set_skip_set_lib_name().set_db(i64::from(database));
+        // A user that needs no password (`nopass`) still has to be named, or the default user would be the one.
+        if let Some(username) = username {
+            login = login.set_username(username).set_password("");
+        }
         if let Some(password) = password {
             login = login.set_password(password.expose_secret());
-            if let Some(username) = username {
-                login = login.set_username(username);
-            }
         }
         let certificates = tls.then(|| options.tls.load()).transpose()?;
         Ok(Self { login, certificates, options: options.clone() })
@@ -81,6 +82,13 @@ impl Dialer {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
             .set_response_timeout(Some(self.options.response_timeout))
+    }
+
+    /// Returns the same dialer for links that send nothing again.
+    pub(crate) fn without_retries(&self) -> Self {
+        let mut once = self.clone();
+        once.options.retries = 0;
+        once
     }
 
     pub(crate) fn link(&self, endpoint: Endpoint) -> DirectLink {

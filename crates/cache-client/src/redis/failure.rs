@@ -49,9 +49,11 @@ impl Request<'_> {
             ErrorKind::Server(kind) => match kind {
                 ServerErrorKind::BusyLoading => Error::Loading { node },
                 ServerErrorKind::ReadOnly => Error::ReadOnly { node },
-                ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::TryAgain => {
-                    Error::ClusterDown { node, source: Arc::new(error) }
-                }
+                ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask => Error::ClusterDown { node, source: Arc::new(error) },
                 ServerErrorKind::NoPerm => Error::NotPermitted { node, command, source: Arc::new(error) },
                 _ if words.contains("max number of clients") => Error::TooManyClients { node },
                 _ if words.contains("cluster support disabled") => {
@@ -70,6 +72,11 @@ impl Request<'_> {
             },
             _ if matches!(code, "NOAUTH" | "WRONGPASS") => {
                 Error::Authentication { node, source: login(&words) }
+            }
+            ErrorKind::ClusterConnectionNotFound => Error::ClusterDown { node, source: Arc::new(error) },
+            _ if words.contains("switch database") => {
+                let source = said("the server has no such database, or the user lacks the right +select");
+                Error::Server { node, command: "SELECT".to_owned(), source }
             }
             _ if code == "OOM" => Error::OutOfMemory { node },
             _ if words.contains("max number of clients") => Error::TooManyClients { node },

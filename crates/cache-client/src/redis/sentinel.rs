@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use futures_util::future;
 use larder_metrics_model::{NodeAddress, NodeKind, Role, Skipped};
 use redis::{Cmd, FromRedisValue, Value, cmd};
+use tokio::time::timeout;
 
 use super::{
     answer::read,
@@ -27,6 +28,9 @@ pub(crate) struct Sentinels {
     hosts: Vec<HostPort>,
     watchers: Box<dyn NodeLinks>,
     data: Box<dyn NodeLinks>,
+    /// Links for what finds the primary anew by itself.
+    once: Box<dyn NodeLinks>,
+    patience: Duration,
 }
 
 /// What a Sentinel says of a server.
@@ -38,8 +42,27 @@ impl Sentinels {
         hosts: Vec<HostPort>,
         watchers: Box<dyn NodeLinks>,
         data: Box<dyn NodeLinks>,
+        once: Box<dyn NodeLinks>,
+        patience: Duration,
     ) -> Self {
-        Self { service, hosts, watchers, data }
+        Self { service, hosts, watchers, data, once, patience }
+    }
+
+    /// Waits for an answer no longer than leaves time to judge the nodes one by one.
+    async fn patiently<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let node = NodeAddress::new(format!("the Sentinels of `{}`", self.service));
+        let timed_out = Request { node: &node, command: "SENTINEL", timeout: self.patience }.timed_out();
+        timeout(self.patience, answer).await.unwrap_or(Err(timed_out))
+    }
+
+    fn server(&self, host: &HostPort) -> Arc<dyn Server> {
+        Arc::new(RedisServer::new(self.watchers.link(host), NodeKind::Sentinel))
+    }
+
+    /// When no Sentinel tells where the data is, each is judged, so that each says for itself what is wrong with it.
+    fn alone(&self, error: &Error) -> Topology {
+        let skipped = Skipped::new("the primary and its replicas", error.with_causes());
+        Topology::new(self.hosts.iter().map(|host| self.server(host)).collect(), vec![skipped])
     }
 
     fn command(&self, subcommand: &str) -> Cmd {
@@ -114,7 +137,9 @@ impl Sentinels {
     async fn id(&self, host: &HostPort) -> Option<String> {
         let mut command = cmd("SENTINEL");
         command.arg("MYID");
-        let answer = self.watchers.link(host).run(command, Effect::Read).await.ok()?;
+        let link = self.watchers.link(host);
+        // One that is silent must not keep the others from being judged.
+        let answer = timeout(self.patience / 2, link.run(command, Effect::Read)).await.ok()?.ok()?;
         String::from_redis_value(answer).ok()
     }
 }
@@ -148,7 +173,7 @@ impl SentinelLink {
         }
         let primary = self.sentinels.primary().await?;
         tracing::debug!(service = self.sentinels.service, primary = %primary.address(), "the Sentinels name the primary");
-        let link = self.sentinels.data.link(&primary);
+        let link = self.sentinels.once.link(&primary);
         *self.known() = Some(Arc::clone(&link));
         Ok(link)
     }
@@ -199,8 +224,17 @@ pub(crate) struct SentinelNodes(pub(crate) Arc<Sentinels>);
 impl Nodes for SentinelNodes {
     async fn discover(&self) -> Result<Topology> {
         let Self(sentinels) = self;
-        let primary = sentinels.primary().await?;
-        let (replicas, all) = future::join(sentinels.replicas(), sentinels.all_sentinels()).await;
+        let primary = match sentinels.patiently(sentinels.primary()).await {
+            // The name is wrong: that is no matter of who answers.
+            Err(error @ Error::UnknownService { .. }) => return Err(error),
+            Err(error) => return Ok(sentinels.alone(&error)),
+            Ok(primary) => primary,
+        };
+        let (replicas, all) = future::join(
+            sentinels.patiently(sentinels.replicas()),
+            sentinels.patiently(sentinels.all_sentinels()),
+        )
+        .await;
         let mut skipped = Vec::new();
         let mut or_none = |what: &str, hosts: Result<Vec<HostPort>>, instead: Vec<HostPort>| {
             hosts.unwrap_or_else(|error| {
@@ -217,9 +251,7 @@ impl Nodes for SentinelNodes {
         nodes.extend(
             replicas.iter().filter(|replica| **replica != primary).map(|host| data(host, Role::Replica)),
         );
-        nodes.extend(all.iter().map(|host| -> Arc<dyn Server> {
-            Arc::new(RedisServer::new(sentinels.watchers.link(host), NodeKind::Sentinel))
-        }));
+        nodes.extend(all.iter().map(|host| sentinels.server(host)));
         Ok(Topology::new(nodes, skipped))
     }
 }

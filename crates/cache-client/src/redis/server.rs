@@ -65,10 +65,29 @@ impl RedisServer {
         read(answer, self.request(name))
     }
 
+    async fn pong(&self) -> Result<()> {
+        let answer: String = self.ask(cmd("PING"), "PING").await?;
+        if answer == "PONG" { Ok(()) } else { Err(self.request("PING").unexpected("it is not PONG")) }
+    }
+
     fn request<'a>(&'a self, command: &'a str) -> Request<'a> {
         Request { node: self.link.node(), command, timeout: Duration::ZERO }
     }
 }
+
+/// Fields of which every server, and every managed service, gives one at least.
+const KNOWN_FIELDS: [&str; 7] = [
+    "redis_version",
+    "valkey_version",
+    "uptime_in_seconds",
+    "connected_clients",
+    "used_memory",
+    "role",
+    "total_commands_processed",
+];
+
+/// INFO with the statistics of every command and module is some ten thousand bytes long.
+const LONGEST_INFO: usize = 8 << 20;
 
 fn words(words: &[&str]) -> Cmd {
     let mut command = cmd(words[0]);
@@ -92,16 +111,25 @@ impl Server for RedisServer {
 
     /// The first PING makes the connection where there is none, so the second one is timed.
     async fn ping(&self) -> Result<Duration> {
-        self.link.run(cmd("PING"), Effect::Read).await?;
+        self.pong().await?;
         let begun = Instant::now();
-        self.link.run(cmd("PING"), Effect::Read).await?;
+        self.pong().await?;
         Ok(begun.elapsed())
     }
 
     async fn info(&self) -> Result<Info> {
         let text: Vec<u8> = self.ask(words(&["INFO", "all"]), "INFO").await?;
+        if text.len() > LONGEST_INFO {
+            let detail =
+                format!("it has {} bytes, and no server has more than {LONGEST_INFO} to say", text.len());
+            return Err(self.request("INFO").unexpected(detail));
+        }
         let info = Info::parse_bytes(&text);
-        if info.is_empty() { Err(self.request("INFO").unexpected("it is empty")) } else { Ok(info) }
+        if KNOWN_FIELDS.iter().any(|field| info.field(field).is_some()) {
+            Ok(info)
+        } else {
+            Err(self.request("INFO").unexpected("it has none of the fields that servers give"))
+        }
     }
 
     async fn config(&self, pattern: &str) -> Result<BTreeMap<String, String>> {

@@ -1,27 +1,26 @@
 //! The contracts of the seams, held on every server and every way to reach one.
 
+mod embedded;
+
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use larder_cache_client::{
-    CacheClient, CacheUrl, Capability, ConnectOptions, MemoryCache, MemoryOptions, TieredCache,
-    TieredOptions, open,
+    CacheClient, CacheUrl, ConnectOptions, MemoryCache, MemoryOptions, TieredCache, TieredOptions, open,
 };
 use larder_test_support::{TestCluster, TestSentinel, TestServer, conformance, on_every_server};
-
-const NO_DUMP: [Capability; 2] = [Capability::Dump, Capability::Restore];
 
 async fn reach(url: &str, options: &ConnectOptions) -> Result<CacheClient> {
     Ok(open(&url.parse::<CacheUrl>()?, options).await?)
 }
 
-async fn check(client: &CacheClient, without: &[Capability]) -> Result<()> {
+async fn check(client: &CacheClient) -> Result<()> {
     let cache = client.cache().as_ref();
     let keys = client.keys().as_ref();
     // All four are held before the verdict, so that one broken contract does not hide another.
     let verdicts = [
         conformance::cache(cache).await.context("contract of Cache"),
-        conformance::keys(keys, cache, without).await.context("contract of Keys"),
+        conformance::keys(keys, cache, &[]).await.context("contract of Keys"),
         conformance::nodes(client.nodes().as_ref()).await.context("contract of Nodes and Server"),
         conformance::stats_source(client.stats().as_ref(), Some(cache))
             .await
@@ -37,7 +36,7 @@ async fn check(client: &CacheClient, without: &[Capability]) -> Result<()> {
 async fn standalone() {
     on_every_server(async |program| {
         let server = TestServer::start(program)?;
-        check(&reach(&server.url(), &ConnectOptions::default()).await?, &[]).await
+        check(&reach(&server.url(), &ConnectOptions::default()).await?).await
     })
     .await;
 }
@@ -46,7 +45,7 @@ async fn standalone() {
 async fn unix_socket_with_a_password() {
     on_every_server(async |program| {
         let server = TestServer::builder(program).password("s3cret").start()?;
-        check(&reach(&server.socket_url(), &ConnectOptions::default()).await?, &[]).await
+        check(&reach(&server.socket_url(), &ConnectOptions::default()).await?).await
     })
     .await;
 }
@@ -60,7 +59,7 @@ async fn tls_with_client_certificates() {
         options.tls.ca_file = Some(made.ca_file.clone());
         options.tls.cert_file = Some(made.client_cert_file.clone());
         options.tls.key_file = Some(made.client_key_file.clone());
-        check(&reach(&server.url(), &options).await?, &[]).await
+        check(&reach(&server.url(), &options).await?).await
     })
     .await;
 }
@@ -69,7 +68,7 @@ async fn tls_with_client_certificates() {
 async fn a_user_of_an_acl() {
     on_every_server(async |program| {
         let server = TestServer::builder(program).user("user larder on >pass ~* &* +@all").start()?;
-        check(&reach(&server.url_as("larder", "pass"), &ConnectOptions::default()).await?, &[]).await
+        check(&reach(&server.url_as("larder", "pass"), &ConnectOptions::default()).await?).await
     })
     .await;
 }
@@ -88,7 +87,7 @@ async fn a_user_with_ping_and_info_only() {
 async fn sentinel() {
     on_every_server(async |program| {
         let sentinel = TestSentinel::start(program, 1)?;
-        check(&reach(&sentinel.url(), &ConnectOptions::default()).await?, &[]).await
+        check(&reach(&sentinel.url(), &ConnectOptions::default()).await?).await
     })
     .await;
 }
@@ -97,14 +96,14 @@ async fn sentinel() {
 async fn cluster() {
     on_every_server(async |program| {
         let cluster = TestCluster::start(program, 0)?;
-        check(&reach(&cluster.url(), &ConnectOptions::default()).await?, &[]).await
+        check(&reach(&cluster.url(), &ConnectOptions::default()).await?).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn memory() -> Result<()> {
-    check(&CacheClient::from_memory(MemoryCache::new(MemoryOptions::default())), &NO_DUMP).await
+    check(&CacheClient::from_memory(MemoryCache::new(MemoryOptions::default()))).await
 }
 
 #[tokio::test]
@@ -113,7 +112,7 @@ async fn a_connection_that_is_there() {
         let server = TestServer::start(program)?;
         let connection = redis::Client::open(format!("redis://{}", server.node()))?;
         let connection = connection.get_multiplexed_async_connection().await?;
-        check(&CacheClient::from_connection(connection, "embedded", Duration::from_secs(5)), &[]).await
+        check(&CacheClient::from_connection(connection, "embedded", Duration::from_secs(5))).await
     })
     .await;
 }
