@@ -10,7 +10,7 @@ use encode::Encoder;
 use sink::Sink;
 
 use crate::crc::Crc64;
-use crate::{Error, Format, KeyMeta, RawValue, Result, Server, Value};
+use crate::{Error, Format, Incompatible, KeyMeta, RawValue, Result, Server, Value};
 
 /// How a file or payload is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +142,10 @@ impl<W: Write> Writer<W> {
             self.sink.put(&room)
         });
         self.room = room;
-        done
+        done.map_err(|error| match error {
+            Error::Incompatible(why) => Error::from(Incompatible { db: meta.db, ..*why }),
+            other => other,
+        })
     }
 
     /// Writes a key whose value is a string, without making a [`Value`] of it.
