@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use crate::crc::Crc64;
 use crate::narrow::in_memory;
-use crate::{Error, Limits, Result};
+use crate::{Error, Limits, ReadOptions, Result};
 
 /// Bytes read from the source at a time. Small enough to stay in a second-level cache until it is checksummed.
 const BUFFER_LEN: usize = 128 << 10;
@@ -31,10 +31,21 @@ pub(crate) struct Input<R> {
     pub(crate) limits: Limits,
 }
 
+impl<'a> Input<&'a [u8]> {
+    /// Reads what is in memory, without a checksum.
+    pub(crate) fn of_slice(bytes: &'a [u8], limits: Limits) -> Self {
+        let total_bytes = Some(bytes.len() as u64);
+        Self::new(
+            bytes,
+            &ReadOptions { limits, total_bytes, verify_checksum: false, ..ReadOptions::default() },
+        )
+    }
+}
+
 impl<R: Read> Input<R> {
-    pub(crate) fn new(source: R, limits: Limits, total: Option<u64>, checksum: bool) -> Self {
-        let len =
-            total.map_or(BUFFER_LEN, |total| BUFFER_LEN.min(usize::try_from(total).unwrap_or(BUFFER_LEN)));
+    pub(crate) fn new(source: R, options: &ReadOptions) -> Self {
+        let total = options.total_bytes;
+        let len = total.map_or(BUFFER_LEN, |total| in_memory(total).min(BUFFER_LEN));
         Self {
             source,
             buffer: vec![0; len.max(64)],
@@ -43,10 +54,10 @@ impl<R: Read> Input<R> {
             summed: 0,
             copied: 0,
             base: 0,
-            crc: checksum.then(Crc64::new),
+            crc: options.verify_checksum.then(Crc64::new),
             total,
             copy: None,
-            limits,
+            limits: options.limits,
         }
     }
 
@@ -254,7 +265,7 @@ mod tests {
     #[test]
     fn copy_and_checksum_cover_exactly_what_is_consumed() {
         let data: Vec<u8> = (0..300_000u32).map(|i| (i % 253) as u8).collect();
-        let mut input = Input::new(&data[..], Limits::default(), None, true);
+        let mut input = Input::new(&data[..], &ReadOptions::default());
         input.skip(10, "x").unwrap();
         input.start_copy(Vec::new());
         input.skip(200_000, "x").unwrap();
@@ -271,7 +282,7 @@ mod tests {
     #[test]
     fn a_byte_at_a_time_is_enough() {
         let data = b"0123456789abcdef";
-        let mut input = Input::new(Drip(data, false), Limits::default(), None, true);
+        let mut input = Input::new(Drip(data, false), &ReadOptions::default());
         assert_eq!(input.array::<4>("x").unwrap(), *b"0123");
         let mut out = Vec::new();
         input.read_into(12, &mut out, "x").unwrap();
@@ -283,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_length_past_the_end_is_refused_before_anything_is_read() {
-        let mut input = Input::new(&b"abc"[..], Limits::default(), Some(3), true);
+        let mut input = Input::of_slice(b"abc", Limits::default());
         let mut out = Vec::new();
         assert!(matches!(input.read_into(1 << 40, &mut out, "a string"), Err(Error::Truncated { .. })));
         assert_eq!(out.capacity(), 0);

@@ -171,7 +171,7 @@ impl<'a> Payload<'a> {
     fn input(&self) -> Input<&'a [u8]> {
         // A payload is in memory whole, so remembering its members does not take more than it does.
         let limits = Limits { max_remembered: self.limits.max_remembered_at_hand, ..self.limits };
-        Input::new(self.value, limits, Some(self.value.len() as u64), false)
+        Input::of_slice(self.value, limits)
     }
 }
 
@@ -180,7 +180,7 @@ fn skip_module_meta(body: &[u8], format: Format, limits: Limits) -> Result<usize
     if body.first() != Some(&0xf3) || format.dialect() != Dialect::Redis || format.version() < 12 {
         return Ok(0);
     }
-    let mut input = Input::new(&body[1..], limits, Some(body.len() as u64 - 1), false);
+    let mut input = Input::of_slice(&body[1..], limits);
     for _ in 0..input.count(5, "a number of module attributes")? {
         input.skip(4, "a module attribute")?;
         module::skip_parts(&mut input)?;

@@ -4,7 +4,8 @@ use crate::packed::Announced;
 use crate::walk::{NodeKind, Part, Visit};
 use crate::{Kind, ValueType};
 
-/// A key as skimming finds it: nothing but its own name was decompressed or copied.
+/// A key as skimming finds it: nothing but its own name was copied, and nothing but that and the heads of packed
+/// strings, which say how many elements they have, was decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Skimmed<'r> {

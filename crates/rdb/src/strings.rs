@@ -234,7 +234,7 @@ mod tests {
     use crate::Limits;
 
     fn input(bytes: &[u8]) -> Input<&[u8]> {
-        Input::new(bytes, Limits::default(), Some(bytes.len() as u64), false)
+        Input::of_slice(bytes, Limits::default())
     }
 
     #[test]

@@ -60,14 +60,17 @@ pub(crate) fn read_fields<R: Read>(
     for _ in 0..count {
         input.read_name(&mut slot, room, "a field")?;
         *bytes += slot.bytes.len() as u64 + NAME_OVERHEAD;
-        if *bytes > input.limits.max_template_bytes {
-            let allowed = input.limits.max_template_bytes;
-            return Err(Error::limit(input.offset(), "hash templates", allowed, *bytes));
-        }
+        check_size(input, 0, *bytes)?;
         fields.push(slot.bytes[..].into());
     }
     check_order(&fields).map_err(|what| Error::malformed(input.offset(), what))?;
     Ok(fields.into())
+}
+
+/// Refuses names that take too much together: `bytes`, and what `count` of them take beside.
+pub(crate) fn check_size<R: Read>(input: &Input<R>, count: u64, bytes: u64) -> Result<()> {
+    let (allowed, found) = (input.limits.max_template_bytes, bytes + count * NAME_OVERHEAD);
+    if found > allowed { Err(Error::limit(input.offset(), "hash templates", allowed, found)) } else { Ok(()) }
 }
 
 pub(crate) fn check_order(fields: &[Box<[u8]>]) -> Result<(), &'static str> {

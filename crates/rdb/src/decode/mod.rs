@@ -161,22 +161,12 @@ impl Decoder {
                 }
                 State::Quicklist { nodes: 0, .. } => {}
                 State::Quicklist { packed, nodes, .. } => {
-                    let form = if packed == Packed::Ziplist {
-                        PACKED_NODE
-                    } else {
-                        input.plain_length("a node's form")?
-                    };
-                    if form == PLAIN_NODE {
+                    let part = self.quicklist_node(input, packed)?;
+                    self.state = State::Quicklist { packed, nodes: nodes - 1, part };
+                    if part.is_none() {
                         self.given += 1;
-                        input.read_string(&mut self.room.first, &mut self.room.lzf, "a list item")?;
-                        self.state = State::Quicklist { packed, nodes: nodes - 1, part: None };
                         return Ok(Some(Element::Item(self.room.first.text())));
                     }
-                    if form != PACKED_NODE {
-                        return Err(Error::malformed(input.offset(), "a list's node has an unknown form"));
-                    }
-                    let part = self.packed(input, packed, Group::Item)?;
-                    self.state = State::Quicklist { packed, nodes: nodes - 1, part: Some(part) };
                 }
                 State::Stream(mut stream) => {
                     let Some(step) = stream.step(input, &mut self.room)? else { continue };
@@ -188,24 +178,19 @@ impl Decoder {
                     if index >= fields.len() => {}
                 State::TemplatePacked { fields, index, at } => {
                     self.given += 1;
+                    self.room.set_name(&fields[index]);
                     let Some((value, next)) = Packed::Listpack.entry(&self.room.packed.bytes, at, false)
                     else {
                         return Err(Error::malformed(input.offset(), "a listpack ends early"));
                     };
-                    let name = &mut self.room.first;
-                    name.int = None;
-                    name.bytes.clear();
-                    name.bytes.extend_from_slice(&fields[index]);
                     self.state = State::TemplatePacked { fields, index: index + 1, at: next };
                     return Ok(Some(field(self.room.first.text(), value, None)));
                 }
                 State::TemplatePlain { fields, index } => {
                     self.given += 1;
+                    self.room.set_name(&fields[index]);
                     let Room { first, second, lzf, .. } = &mut self.room;
                     input.read_string(second, lzf, "a field's value")?;
-                    first.int = None;
-                    first.bytes.clear();
-                    first.bytes.extend_from_slice(&fields[index]);
                     self.state = State::TemplatePlain { fields, index: index + 1 };
                     return Ok(Some(field(first.text(), second.text(), None)));
                 }
@@ -226,18 +211,38 @@ impl Decoder {
         Ok(State::Plain { form, left })
     }
 
+    /// Reads a node of a list: a packed part, or an item of its own (`None`), which is then in the room.
+    fn quicklist_node<R: Read>(
+        &mut self,
+        input: &mut Input<R>,
+        packed: Packed,
+    ) -> Result<Option<PackedPart>> {
+        // Ziplists have no mark in front.
+        let form =
+            if packed == Packed::Ziplist { PACKED_NODE } else { input.plain_length("a node's form")? };
+        match form {
+            PACKED_NODE => self.packed(input, packed, Group::Item).map(Some),
+            PLAIN_NODE => {
+                input.read_string(&mut self.room.first, &mut self.room.lzf, "a list item")?;
+                Ok(None)
+            }
+            _ => Err(Error::malformed(input.offset(), "a list's node has an unknown form")),
+        }
+    }
+
     /// Reads and checks a packed string.
     fn packed<R: Read>(&mut self, input: &mut Input<R>, packed: Packed, group: Group) -> Result<PackedPart> {
         let count = self.room.read_packed(input, packed)?;
         if count % group.len() != 0 {
             return Err(Error::malformed(input.offset(), "a packed string has a name without a value"));
         }
-        let most = input.limits.max_remembered_at_hand;
+        let left = count / group.len();
         let Room { packed: slot, distinct, .. } = &mut self.room;
-        if group != Group::Item && !packed.is_distinct(&slot.bytes, count, group.len(), distinct, most) {
+        distinct.start(left as u64, input.limits.max_remembered_at_hand);
+        if group != Group::Item && !packed.is_distinct(&slot.bytes, group.len(), distinct) {
             return Err(Error::malformed(input.offset(), "a packed string has the same element twice"));
         }
-        Ok(PackedPart { packed, group, at: packed.first(), left: count / group.len() })
+        Ok(PackedPart { packed, group, at: packed.first(), left })
     }
 
     /// Starts a hash with its field names in front.
@@ -245,6 +250,7 @@ impl Decoder {
         let fields = match input.plain_length("a template's form")? {
             0 => {
                 let count = self.room.read_packed(input, Packed::Listpack)?;
+                template::check_size(input, count as u64, self.room.packed.bytes.len() as u64)?;
                 let mut fields: Vec<Box<[u8]>> = Vec::with_capacity(count);
                 let mut at = Packed::Listpack.first();
                 while let Some((name, next)) = Packed::Listpack.entry(&self.room.packed.bytes, at, false) {

@@ -71,6 +71,13 @@ pub(super) fn field<'a>(name: Text<'a>, value: Text<'a>, expires_at_ms: Option<i
 }
 
 impl Room {
+    /// Puts a field's name where an element borrows it from.
+    pub(super) fn set_name(&mut self, name: &[u8]) {
+        self.first.int = None;
+        self.first.bytes.clear();
+        self.first.bytes.extend_from_slice(name);
+    }
+
     /// Reads a packed string and checks the whole of it; gives the number of its entries.
     pub(super) fn read_packed<R: Read>(&mut self, input: &mut Input<R>, packed: Packed) -> Result<usize> {
         let start = input.offset();

@@ -10,11 +10,11 @@ mod sizing;
 mod structures;
 
 pub use alloc::Allocator;
-pub(crate) use sizing::Sizing;
 
 use std::io::Read;
 
-use structures::Structures;
+use sizing::Sizing;
+use structures::{Key, Structures};
 
 use crate::{Entry, Result, Server, ValueType};
 
@@ -45,8 +45,8 @@ impl MemoryModel {
     }
 
     /// Starts a key; the parts of its value are then handed over.
-    pub(crate) fn start(self, value_type: ValueType, key_len: u64, expires: bool) -> Sizing {
-        Sizing::new(Structures::of(self.server, self.allocator), value_type, key_len, expires)
+    fn start(self, value_type: ValueType, key: Key) -> Sizing {
+        Sizing::new(Structures::of(self.server, self.allocator), value_type, key)
     }
 }
 
@@ -80,8 +80,8 @@ impl<R: Read> Entry<'_, R> {
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn memory(self, model: &MemoryModel) -> Result<MemoryEstimate> {
-        let expires = self.meta().expires_at_ms.is_some();
-        let mut sizing = model.start(self.value_type(), self.key().len() as u64, expires);
+        let key = Key { len: self.key().len() as u64, expires: self.meta().expires_at_ms.is_some() };
+        let mut sizing = model.start(self.value_type(), key);
         self.visit(&mut sizing)?;
         Ok(sizing.finish())
     }

@@ -2,7 +2,7 @@
 
 use super::MemoryEstimate;
 use super::rax::RaxShape;
-use super::structures::Structures;
+use super::structures::{Field, Key, Structures, TableOf};
 use crate::packed::{Announced, Packed};
 use crate::strings::StringHead;
 use crate::walk::{NodeKind, Part, Visit};
@@ -22,8 +22,7 @@ const LIST_NODE: u64 = 8192;
 pub(crate) struct Sizing {
     with: Structures,
     value_type: ValueType,
-    key_len: u64,
-    expires: bool,
+    key: Key,
     /// Elements so far.
     count: u64,
     /// The string that is the value.
@@ -55,12 +54,11 @@ pub(crate) struct Sizing {
 }
 
 impl Sizing {
-    pub(super) fn new(with: Structures, value_type: ValueType, key_len: u64, expires: bool) -> Self {
+    pub(super) fn new(with: Structures, value_type: ValueType, key: Key) -> Self {
         Self {
             with,
             value_type,
-            key_len,
-            expires,
+            key,
             count: 0,
             string: None,
             name: None,
@@ -103,7 +101,7 @@ impl Sizing {
                 if let Some(name) = self.name.take() {
                     let field_expires = self.field_expiry.take().is_some();
                     self.count += 1;
-                    self.apart += 1024 * self.with.field(name, len, field_expires);
+                    self.apart += 1024 * self.with.field(Field { name, value: len, expires: field_expires });
                     self.expiring_fields += u64::from(field_expires);
                     self.together += if field_expires { 10 } else { 0 };
                 } else {
@@ -179,19 +177,17 @@ impl Sizing {
     pub(super) fn finish(mut self) -> MemoryEstimate {
         self.end_group();
         self.close_node();
-        let (with, key_len, expires) = (self.with, self.key_len, self.expires);
+        let (with, key) = (self.with, self.key);
         let (usage_bytes, uncounted_key_bytes) = match self.string {
-            Some(StringHead::Int(_)) => with.integer(key_len, expires),
-            Some(StringHead::Raw(len) | StringHead::Lzf { plain: len, .. }) => {
-                with.string(key_len, expires, len)
-            }
-            None => (with.object(key_len, expires) + self.value(), with.uncounted(key_len, expires)),
+            Some(StringHead::Int(_)) => with.integer(key),
+            Some(StringHead::Raw(len) | StringHead::Lzf { plain: len, .. }) => with.string(key, len),
+            None => (with.object(key) + self.value(), with.uncounted(key)),
         };
         MemoryEstimate {
             usage_bytes,
             uncounted_key_bytes,
             table_bytes: with.key_slot(),
-            expires_bytes: if expires { with.expires_slot() } else { 0 },
+            expires_bytes: if key.expires { with.expires_slot() } else { 0 },
             is_known: !matches!(self.value_type.kind(), Kind::Module | Kind::Array),
         }
     }
@@ -244,7 +240,7 @@ impl Sizing {
         if self.with.has_listpack_sets() && self.is_packed(SET_ENTRIES) {
             return self.packed_value();
         }
-        self.with.table(self.count, false) + self.apart.div_ceil(1024)
+        self.with.table(self.count, TableOf::Members) + self.apart.div_ceil(1024)
     }
 
     fn hash(&self) -> u64 {
@@ -258,7 +254,7 @@ impl Sizing {
         if is_packed {
             return self.packed_value();
         }
-        self.with.table(self.count, true)
+        self.with.table(self.count, TableOf::Fields)
             + self.apart.div_ceil(1024)
             + self.with.expiring_fields(self.expiring_fields)
     }

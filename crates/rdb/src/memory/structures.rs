@@ -24,6 +24,28 @@ pub(super) struct Structures {
     pub(super) allocator: Allocator,
 }
 
+/// A key's name, and whether the key expires.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) len: u64,
+    pub(super) expires: bool,
+}
+
+/// Lengths of a field's name and value, and whether the field expires.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    pub(super) name: u64,
+    pub(super) value: u64,
+    pub(super) expires: bool,
+}
+
+/// What a table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TableOf {
+    Members,
+    Fields,
+}
+
 /// An object's head: type, encoding, use, references and a pointer (`src/server.h`, `struct serverObject`).
 const OBJECT: u64 = 16;
 /// An entry of a `dict`: key, value, next (`src/dict.h`).
@@ -106,58 +128,58 @@ impl Structures {
     }
 
     /// An object with its key, as far as `MEMORY USAGE` counts it.
-    pub(super) fn object(self, key_len: u64, expires: bool) -> u64 {
+    pub(super) fn object(self, key: Key) -> u64 {
         match self.era {
-            Era::Redis70 | Era::Redis80 => OBJECT + self.sds(key_len) + DICT_ENTRY,
+            Era::Redis70 | Era::Redis80 => OBJECT + self.sds(key.len) + DICT_ENTRY,
             Era::Valkey81 => OBJECT,
-            Era::Valkey90 => self.keyed_object(key_len, expires),
+            Era::Valkey90 => self.keyed_object(key),
         }
     }
 
     /// What `MEMORY USAGE` does not count of the key.
-    pub(super) fn uncounted(self, key_len: u64, expires: bool) -> u64 {
+    pub(super) fn uncounted(self, key: Key) -> u64 {
         match self.era {
-            Era::Valkey81 => self.keyed_object(key_len, expires) - OBJECT,
+            Era::Valkey81 => self.keyed_object(key) - OBJECT,
             _ => 0,
         }
     }
 
-    fn keyed_object(self, key_len: u64, expires: bool) -> u64 {
-        self.rounded(OBJECT + Self::key_inside(key_len, expires))
+    fn keyed_object(self, key: Key) -> u64 {
+        self.rounded(OBJECT + Self::key_inside(key))
     }
 
     /// A key inside its object: one byte that says how long its head is, the name, and perhaps an expiry.
-    fn key_inside(key_len: u64, expires: bool) -> u64 {
-        1 + sds_request(key_len) + if expires || key_len >= LONG_KEY { 8 } else { 0 }
+    fn key_inside(key: Key) -> u64 {
+        1 + sds_request(key.len) + if key.expires || key.len >= LONG_KEY { 8 } else { 0 }
     }
 
     /// A string key: what is counted and what is not.
-    pub(super) fn string(self, key_len: u64, expires: bool, len: u64) -> (u64, u64) {
-        let apart = (self.object(key_len, expires) + self.sds(len), self.uncounted(key_len, expires));
+    pub(super) fn string(self, key: Key, len: u64) -> (u64, u64) {
+        let apart = (self.object(key) + self.sds(len), self.uncounted(key));
         // In one piece with its object a string has a head of three bytes.
         let inside = 3 + len + 1;
         match self.era {
             Era::Redis70 | Era::Redis80 | Era::Valkey81 if len > 44 => apart,
             Era::Redis70 | Era::Redis80 => {
-                (self.rounded(OBJECT + inside) + self.sds(key_len) + DICT_ENTRY, 0)
+                (self.rounded(OBJECT + inside) + self.sds(key.len) + DICT_ENTRY, 0)
             }
             Era::Valkey81 => {
-                let expiry = if expires { 8 } else { 0 };
-                let whole = OBJECT + 1 + sds_request(key_len) + expiry + inside;
+                let expiry = if key.expires { 8 } else { 0 };
+                let whole = OBJECT + 1 + sds_request(key.len) + expiry + inside;
                 if whole <= EMBEDDED_81 { (self.rounded(whole), 0) } else { apart }
             }
             Era::Valkey90 => {
-                let key = Self::key_inside(key_len, expires);
+                let name = Self::key_inside(key);
                 // The value takes the place of the pointer.
-                let whole = OBJECT - 8 + key + inside;
-                if whole <= EMBEDDED_90 { (self.rounded(whole.max(OBJECT + key)), 0) } else { apart }
+                let whole = OBJECT - 8 + name + inside;
+                if whole <= EMBEDDED_90 { (self.rounded(whole.max(OBJECT + name)), 0) } else { apart }
             }
         }
     }
 
     /// An integer key.
-    pub(super) fn integer(self, key_len: u64, expires: bool) -> (u64, u64) {
-        (self.object(key_len, expires), self.uncounted(key_len, expires))
+    pub(super) fn integer(self, key: Key) -> (u64, u64) {
+        (self.object(key), self.uncounted(key))
     }
 
     /// A list in one listpack, where the server has that.
@@ -171,15 +193,15 @@ impl Structures {
     }
 
     /// A table of `count` elements, without them.
-    pub(super) fn table(self, count: u64, is_hash: bool) -> u64 {
+    pub(super) fn table(self, count: u64, of: TableOf) -> u64 {
         if self.is_redis() {
             return DICT + 8 * count.max(4).next_power_of_two();
         }
-        let head = match (self.era, is_hash) {
+        let head = match (self.era, of) {
             (Era::Valkey81, _) => 72,
-            (_, false) => 80,
+            (_, TableOf::Members) => 80,
             // A hash keeps track of the fields that expire.
-            (_, true) => 88,
+            (_, TableOf::Fields) => 88,
         };
         let buckets = (count.saturating_mul(5)).div_ceil(32).max(1).next_power_of_two();
         head + BUCKET * (buckets + expected_children(count, buckets))
@@ -194,7 +216,7 @@ impl Structures {
     pub(super) fn sorted_set(self, count: u64) -> u64 {
         // The sorted set, the skip list, and the node that the list starts with: it has all 32 levels.
         let start = if self.era == Era::Valkey90 { 536 } else { self.rounded(24 + 32 * 16) };
-        16 + 32 + start + self.table(count, false)
+        16 + 32 + start + self.table(count, TableOf::Members)
     }
 
     /// A member of a sorted set in a table and a skip list, in 1/1024 bytes.
@@ -207,7 +229,8 @@ impl Structures {
     }
 
     /// A field of a hash in a table.
-    pub(super) fn field(self, name: u64, value: u64, expires: bool) -> u64 {
+    pub(super) fn field(self, field: Field) -> u64 {
+        let Field { name, value, expires } = field;
         let expiry = if expires { 8 } else { 0 };
         if self.is_redis() {
             // The expiry in front of the name, and what links the fields by it (`src/ebuckets.h`).

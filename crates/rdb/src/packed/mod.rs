@@ -77,31 +77,21 @@ impl Packed {
         }
     }
 
-    /// True if the first entry of every `group` entries occurs once only; `most` of them are remembered.
-    pub(crate) fn is_distinct(
-        self,
-        packed: &[u8],
-        count: usize,
-        group: usize,
-        seen: &mut Distinct,
-        most: u64,
-    ) -> bool {
+    /// True if the first entry of every `group` entries occurs once only; `seen` was started for them.
+    pub(crate) fn is_distinct(self, packed: &[u8], group: usize, seen: &mut Distinct) -> bool {
         if self == Self::Intset {
             // Ascending order was checked.
             return true;
         }
-        let names = (0..count).scan(self.first(), |at, index| {
-            let (text, next) = self.entry(packed, *at, index % 2 == 1)?;
-            *at = next;
-            Some((index, text))
-        });
-        let mut names = names.filter(|(index, _)| index % group == 0).map(|(_, text)| text);
-        if count / group <= 8 {
-            let few: Vec<Text<'_>> = names.collect();
-            return few.iter().enumerate().all(|(i, a)| !few[..i].contains(a));
+        let (mut at, mut index) = (self.first(), 0);
+        while let Some((text, next)) = self.entry(packed, at, index % 2 == 1) {
+            if index % group == 0 && !seen.insert(&text) {
+                return false;
+            }
+            at = next;
+            index += 1;
         }
-        seen.start((count / group) as u64, most);
-        names.all(|name| seen.insert(&name))
+        true
     }
 }
 
@@ -137,6 +127,12 @@ mod tests {
         assert_eq!(int_at(&[1, 2], 1, 2), None);
     }
 
+    fn is_distinct(packed: &[u8]) -> bool {
+        let mut seen = Distinct::default();
+        seen.start(3, u64::MAX);
+        Packed::Listpack.is_distinct(packed, 2, &mut seen)
+    }
+
     #[test]
     fn a_name_that_occurs_twice_is_found_however_it_is_stored() {
         for names in [3usize, 30] {
@@ -146,23 +142,11 @@ mod tests {
                 builder.push(Text::Bytes(b"value"));
             }
             let distinct = builder.finish().unwrap();
-            assert!(Packed::Listpack.is_distinct(
-                &distinct,
-                2 * names,
-                2,
-                &mut Distinct::default(),
-                u64::MAX
-            ));
+            assert!(is_distinct(&distinct));
             builder.push(Text::Int(1));
             builder.push(Text::Bytes(b"value"));
             let doubled = builder.finish().unwrap();
-            assert!(!Packed::Listpack.is_distinct(
-                &doubled,
-                2 * names + 2,
-                2,
-                &mut Distinct::default(),
-                u64::MAX
-            ));
+            assert!(!is_distinct(&doubled));
         }
     }
 }

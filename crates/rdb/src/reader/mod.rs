@@ -131,7 +131,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// As [`Self::new`].
     pub fn with_options(source: R, options: ReadOptions) -> Result<Self> {
-        let mut input = Input::new(source, options.limits, options.total_bytes, options.verify_checksum);
+        let mut input = Input::new(source, &options);
         let format = Format::from_header(&input.array::<HEADER_LEN>("the header")?)?;
         if !format.has_checksum() {
             input.drop_checksum();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::stream;
+use super::{WriteOptions, stream};
 use crate::lzf::Compressor;
 use crate::text::parse_int;
 use crate::{ArraySlot, Dialect, Error, Format, HashField, Incompatible, Result, Server, Value, ValueType};
@@ -36,8 +36,8 @@ pub(super) fn length(value: u64, out: &mut Vec<u8>) {
 }
 
 impl Encoder {
-    pub(super) fn new(server: Server, compress: bool) -> Self {
-        Self { server, compressor: compress.then(Compressor::new), packed: Vec::new() }
+    pub(super) fn new(server: Server, options: WriteOptions) -> Self {
+        Self { server, compressor: options.compress.then(Compressor::new), packed: Vec::new() }
     }
 
     fn format(&self) -> Format {
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn strings_are_written_as_servers_write_them() {
-        let mut encoder = Encoder::new(Server::redis(7, 0), true);
+        let mut encoder = Encoder::new(Server::redis(7, 0), WriteOptions::default());
         for (text, expected) in [
             (&b"7"[..], &b"\xc0\x07"[..]),
             (b"-129", b"\xc1\x7f\xff"),
@@ -281,12 +281,12 @@ mod tests {
 
     #[test]
     fn what_no_server_loads_is_refused() {
-        let mut encoder = Encoder::new(Server::redis(7, 0), true);
+        let mut encoder = Encoder::new(Server::redis(7, 0), WriteOptions::default());
         let twice = vec![b"a".to_vec(), b"a".to_vec()];
         let expiring = HashField::new("a", "b").expiring_at_ms(1);
         let before_all = HashField::new("a", "b").expiring_at_ms(-1);
         assert!(
-            Encoder::new(Server::redis(8, 0), true)
+            Encoder::new(Server::redis(8, 0), WriteOptions::default())
                 .value(b"k", &Value::Hash(vec![before_all]), &mut Vec::new())
                 .is_err()
         );

@@ -9,7 +9,8 @@ use std::io::Write;
 use encode::Encoder;
 use sink::Sink;
 
-use crate::{Error, Format, KeyMeta, RawValue, Result, Server, Value};
+use crate::crc::Crc64;
+use crate::{Error, Format, Incompatible, KeyMeta, RawValue, Result, Server, Value};
 
 /// How a file or payload is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +58,9 @@ impl<W: Write> Writer<W> {
     /// As [`Self::new`].
     pub fn with_options(sink: W, server: Server, options: WriteOptions) -> Result<Self> {
         let checksum = options.checksum && server.format().has_checksum();
-        let mut sink = Sink::new(sink, checksum);
+        let mut sink = Sink::new(sink, checksum.then(Crc64::new));
         sink.put(&server.format().header())?;
-        Ok(Self { sink, encoder: Encoder::new(server, options.compress), server, db: None, room: Vec::new() })
+        Ok(Self { sink, encoder: Encoder::new(server, options), server, db: None, room: Vec::new() })
     }
 
     /// The server that the file is for.
@@ -141,7 +142,10 @@ impl<W: Write> Writer<W> {
             self.sink.put(&room)
         });
         self.room = room;
-        done
+        done.map_err(|error| match error {
+            Error::Incompatible(why) => Error::from(Incompatible { db: meta.db, ..*why }),
+            other => other,
+        })
     }
 
     /// Writes a key whose value is a string, without making a [`Value`] of it.
@@ -219,7 +223,7 @@ impl Value {
     /// As [`Writer::value`], but for the sink.
     pub fn to_raw(&self, server: Server, key: &[u8]) -> Result<RawValue> {
         let mut bytes = Vec::new();
-        let value_type = Encoder::new(server, true).value(key, self, &mut bytes)?;
+        let value_type = Encoder::new(server, WriteOptions::default()).value(key, self, &mut bytes)?;
         Ok(RawValue::new(value_type, server.format(), bytes))
     }
 

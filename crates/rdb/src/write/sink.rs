@@ -17,8 +17,8 @@ pub(super) struct Sink<W: Write> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(super) fn new(target: W, checksum: bool) -> Self {
-        Self { target, buffer: Vec::with_capacity(BUFFER_LEN), flushed: 0, crc: checksum.then(Crc64::new) }
+    pub(super) fn new(target: W, crc: Option<Crc64>) -> Self {
+        Self { target, buffer: Vec::with_capacity(BUFFER_LEN), flushed: 0, crc }
     }
 
     pub(super) fn written(&self) -> u64 {

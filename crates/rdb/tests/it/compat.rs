@@ -84,8 +84,8 @@ fn the_key_and_the_type_that_stand_against_it_are_named() {
     );
     // What the server does not load is not written for it, either.
     let mut writer = Writer::new(Vec::new(), Server::redis(7, 0)).unwrap();
-    let refused = writer.value(b"sessions", &KeyMeta::default(), &expiring);
-    assert!(matches!(refused, Err(Error::Incompatible(_))));
+    let refused = writer.value(b"sessions", &KeyMeta::in_db(3), &expiring);
+    assert!(matches!(refused, Err(Error::Incompatible(refused)) if *refused == *why));
     writer.string(b"fine", &KeyMeta::default(), b"value").unwrap();
     let bytes = writer.finish().unwrap();
     assert!(Compatibility::of(Reader::from_slice(&bytes).unwrap(), Server::redis(7, 0)).unwrap().loads());

@@ -10,6 +10,7 @@ mod generate;
 mod memory;
 mod newer;
 mod peak;
+mod places;
 mod properties;
 mod round_trip;
 mod servers;

@@ -193,10 +193,12 @@ fn compare_loaded(installed: &Installed, bytes: &[u8], comparison: &mut Comparis
 
 #[test]
 fn a_file_of_an_older_server_is_estimated_for_newer_ones() {
-    let bytes = std::fs::read(fixtures().join("redis-7.0/data.rdb")).unwrap();
     for installed in installed("a_file_of_an_older_server_is_estimated_for_newer_ones") {
         let mut comparison = Comparison::default();
-        compare_loaded(&installed, &bytes, &mut comparison);
+        for name in ["data", "lru", "lfu", "plain", "cluster"] {
+            let bytes = std::fs::read(fixtures().join(format!("redis-7.0/{name}.rdb"))).unwrap();
+            compare_loaded(&installed, &bytes, &mut comparison);
+        }
         comparison.check(&format!("redis-7.0 on {}", installed.name));
     }
 }

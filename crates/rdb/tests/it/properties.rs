@@ -87,6 +87,19 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Values that every server has.
+fn old_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        text().prop_map(Value::String),
+        vec(text(), 1..20).prop_map(Value::List),
+        btree_set(text(), 1..20).prop_map(|members| Value::Set(members.into_iter().collect())),
+        btree_map(text(), score(), 1..20).prop_map(|members| Value::SortedSet(members.into_iter().collect())),
+        btree_map(text(), text(), 1..20).prop_map(|fields| {
+            Value::Hash(fields.into_iter().map(|(name, value)| HashField::new(name, value)).collect())
+        }),
+    ]
+}
+
 fn meta() -> impl Strategy<Value = KeyMeta> {
     (0u64..3, any::<Option<i64>>(), prop::option::of(0u64..100_000), any::<Option<u8>>()).prop_map(
         |(db, expires, idle, frequency)| {
@@ -163,5 +176,32 @@ proptest! {
         prop_assert!(payload.check_server(server, b"key").is_ok());
         prop_assert_eq!(&payload.value().unwrap(), &value);
         prop_assert_eq!(&payload.raw_value().decode(Limits::default()).unwrap(), &value);
+    }
+
+    #[test]
+    fn files_for_old_servers_come_back(
+        values in vec((text(), old_value()), 0..12),
+        server in prop::sample::select(vec![(2u16, 4u16), (2, 6), (3, 2), (4, 0), (6, 2), (7, 2)]),
+    ) {
+        let server = Server::redis(server.0, server.1);
+        let mut writer = Writer::new(Vec::new(), server).unwrap();
+        writer.aux(b"redis-ver", b"2.4.0").unwrap();
+        writer.resize_db(0, values.len() as u64, 0).unwrap();
+        for (key, value) in &values {
+            writer.value(key, &KeyMeta::default(), value).unwrap();
+        }
+        let bytes = writer.finish().unwrap();
+        let mut reader = Reader::from_slice(&bytes).unwrap();
+        prop_assert_eq!(reader.format(), server.format());
+        for (key, value) in &values {
+            let entry = reader.next_key().unwrap().unwrap();
+            prop_assert_eq!(entry.key(), &key[..]);
+            prop_assert!(server.loads_type(entry.value_type()));
+            prop_assert_eq!(&entry.value().unwrap(), value);
+        }
+        prop_assert!(reader.next_key().unwrap().is_none());
+        let is_verified = matches!(reader.checksum(), Checksum::Verified(_));
+        prop_assert_eq!(is_verified, server.format().has_checksum());
+        prop_assert_eq!(!is_verified, reader.checksum() == Checksum::Absent);
     }
 }

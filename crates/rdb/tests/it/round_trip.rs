@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use larder_rdb::{
-    Checksum, Error, HashField, KeyMeta, Limits, Payload, RawValue, Reader, Record, Server, Value, Writer,
+    Checksum, Error, HashField, KeyMeta, Limits, Payload, RawValue, Reader, Record, Server, Stream, Value,
+    Writer,
 };
 
 use crate::generate::made_by;
@@ -222,4 +223,43 @@ fn without_times(mut value: Value) -> Value {
         }
     }
     value
+}
+
+#[test]
+fn files_written_for_old_servers_are_loaded_by_newer_ones() {
+    let bytes = std::fs::read(crate::generate::fixtures().join("redis-7.0/data.rdb")).unwrap();
+    let expected = read(&bytes);
+    for installed in installed("files_written_for_old_servers_are_loaded_by_newer_ones") {
+        for old in [Server::redis(2, 6), Server::redis(3, 2), Server::redis(4, 0), Server::redis(6, 2)] {
+            let mut writer = Writer::new(Vec::new(), old).unwrap();
+            let mut written = BTreeMap::new();
+            for ((db, key), (meta, value)) in &expected {
+                match writer.value(key, meta, value) {
+                    Ok(()) => drop(written.insert((*db, key.clone()), (*meta, value.clone()))),
+                    Err(error) => assert!(matches!(error, Error::Incompatible(_)), "{error}"),
+                }
+            }
+            assert!(written.len() > 120, "only {} keys for {old}", written.len());
+            let dumped = read(&start(&installed, &writer.finish().unwrap()).save());
+            assert_eq!(dumped.len(), written.len());
+            for (key, (meta, value)) in written {
+                let (found_meta, found) = &dumped[&key];
+                assert_eq!(*found_meta, meta, "{key:?}");
+                match (found, &value) {
+                    (Value::Stream(found), Value::Stream(value)) => {
+                        assert_eq!(found.entries, value.entries, "{key:?}");
+                        let pending = |stream: &Stream| -> Vec<_> {
+                            stream
+                                .groups
+                                .iter()
+                                .map(|group| (group.name.clone(), group.pending.clone()))
+                                .collect()
+                        };
+                        assert_eq!(pending(found), pending(value), "{key:?}");
+                    }
+                    _ => assert_eq!(*found, value, "{key:?} by way of {old}"),
+                }
+            }
+        }
+    }
 }
