@@ -17,7 +17,7 @@ pub type Source = Arc<dyn StdError + Send + Sync>;
 #[non_exhaustive]
 pub enum Error {
     /// The URL does not name a cache.
-    #[error("`{url}` does not name a cache: {reason}")]
+    #[error("the URL `{url}` is wrong: {reason}")]
     Url {
         /// The URL, masked.
         url: String,
@@ -25,7 +25,7 @@ pub enum Error {
         reason: String,
     },
     /// A certificate, a key or a dump could not be read.
-    #[error("the {what} {path} cannot be read", path = path.display())]
+    #[error("the {what} {path} cannot be used", path = path.display())]
     File {
         /// What the file should hold.
         what: &'static str,

@@ -1,8 +1,17 @@
 //! How a cache is reached.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use redis::{ClientTlsConfig, TlsCertificates};
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::CertifiedKey,
+};
 use secrecy::SecretString;
 
 use crate::{Error, Result};
@@ -57,33 +66,94 @@ impl Default for ConnectOptions {
 }
 
 impl TlsOptions {
+    /// Reads the files and looks whether they hold what they should: certificates, a key, and a pair that belongs together.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the file that is wrong.
+    pub fn check(&self) -> Result<()> {
+        self.load().map(|_| ())
+    }
+
     pub(crate) fn load(&self) -> Result<TlsCertificates> {
-        let read = |what: &'static str, path: &PathBuf| {
-            fs::read(path).map_err(|source| Error::File {
-                what,
-                path: path.clone(),
-                source: Arc::new(source),
-            })
-        };
-        let root_cert =
-            self.ca_file.as_ref().map(|path| read("certificate of the authority", path)).transpose()?;
+        let root_cert = self.ca_file.as_ref().map(|path| Ok(certificates(AUTHORITY, path)?.0)).transpose()?;
         let client_tls = match (&self.cert_file, &self.key_file) {
             (None, None) => None,
-            (Some(cert), Some(key)) => Some(ClientTlsConfig {
-                client_cert: read("client certificate", cert)?,
-                client_key: read("key of the client certificate", key)?,
-            }),
+            (Some(cert), Some(key)) => Some(pair(cert, key)?),
             (Some(path), None) | (None, Some(path)) => {
-                return Err(Error::File {
-                    what: "client certificate or key that belongs to",
-                    path: path.clone(),
-                    source: Arc::new(std::io::Error::new(
-                        std::io::ErrorKind::InvalidInput,
-                        "certificate and key go together, and one of them is not given",
-                    )),
-                });
+                return Err(wrong(
+                    CLIENT,
+                    path,
+                    "certificate and key go together, and one of them is not given",
+                ));
             }
         };
         Ok(TlsCertificates { client_tls, root_cert })
+    }
+}
+
+const AUTHORITY: &str = "certificate of the authority";
+const CLIENT: &str = "client certificate";
+const KEY: &str = "key of the client certificate";
+
+fn wrong(what: &'static str, path: &Path, words: &str) -> Error {
+    let source = io::Error::new(io::ErrorKind::InvalidData, words.to_owned());
+    Error::File { what, path: path.to_path_buf(), source: Arc::new(source) }
+}
+
+fn read(what: &'static str, path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::File { what, path: path.to_path_buf(), source: Arc::new(source) })
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>)> {
+    let pem = read(what, path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(wrong(what, path, "there is no certificate in it (PEM)"))
+        }
+        Ok(certificates) => Ok((pem, certificates)),
+        Err(error) => Err(wrong(what, path, &error.to_string())),
+    }
+}
+
+fn pair(cert: &Path, key: &Path) -> Result<ClientTlsConfig> {
+    let (client_cert, chain) = certificates(CLIENT, cert)?;
+    let client_key = read(KEY, key)?;
+    let private = PrivateKeyDer::from_pem_slice(&client_key)
+        .map_err(|_| wrong(KEY, key, "there is no key in it (PEM)"))?;
+    let provider = rustls::crypto::ring::default_provider();
+    match CertifiedKey::from_der(chain, private, &provider) {
+        Ok(_) => Ok(ClientTlsConfig { client_cert, client_key }),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            Err(wrong(KEY, key, "it is the key of another certificate"))
+        }
+        Err(error) => Err(wrong(KEY, key, &error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_hold_something_else_are_named() {
+        let nothing = TlsOptions::default();
+        nothing.check().unwrap();
+        for (options, part) in [
+            (TlsOptions { ca_file: Some("/no/such.pem".into()), ..nothing.clone() }, "/no/such.pem"),
+            (TlsOptions { ca_file: Some("Cargo.toml".into()), ..nothing.clone() }, "no certificate"),
+            (TlsOptions { cert_file: Some("Cargo.toml".into()), ..nothing.clone() }, "go together"),
+            (
+                TlsOptions {
+                    cert_file: Some("Cargo.toml".into()),
+                    key_file: Some("Cargo.toml".into()),
+                    ..nothing
+                },
+                "no certificate",
+            ),
+        ] {
+            let words = options.check().unwrap_err().with_causes();
+            assert!(words.contains(part), "{words}");
+        }
     }
 }

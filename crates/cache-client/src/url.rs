@@ -178,7 +178,7 @@ impl FromStr for CacheUrl {
             return embedded(scheme, rest).map_err(wrong);
         }
         let rest =
-            rest.strip_prefix("//").ok_or_else(|| wrong(format!("`//` is missing after `{scheme}:`")))?;
+            rest.strip_prefix("//").ok_or_else(|| wrong("`//` is missing behind the scheme".to_owned()))?;
         let parts = Parts::split(rest).map_err(wrong)?;
         match scheme.as_str() {
             "redis" | "valkey" => parts.server(scheme, false),
@@ -228,19 +228,28 @@ fn with_parameters(rest: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Hides whatever may be a password in a text that is no valid URL.
+/// Of a text that is no valid URL nothing is shown but a scheme that is known: where a URL is mistyped, a password can
+/// stand anywhere in it. For the same reason no error repeats a part of the text.
 fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return if text.contains('@') { "****".to_owned() } else { text.to_owned() };
-    };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://****@{host}"),
-        None => match rest.split_once('?') {
-            Some((host, _)) => format!("{scheme}://{host}?****"),
-            None => text.to_owned(),
-        },
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
+    match scheme.as_str() {
+        "memory" => text.to_owned(),
+        known if SCHEMES.contains(&known) => format!("{known}://…"),
+        _ => "…".to_owned(),
     }
 }
+
+const SCHEMES: [&str; 9] = [
+    "redis",
+    "rediss",
+    "valkey",
+    "valkeys",
+    "unix",
+    "redis-sentinel",
+    "valkey-sentinel",
+    "redis-cluster",
+    "valkey-cluster",
+];
 
 /// A URL behind its scheme. One host at a time is given to the `url` crate, which knows of one host only.
 struct Parts {
@@ -260,8 +269,7 @@ impl Parts {
             None => (String::new(), authority),
         };
         let parse = |host: &str| {
-            Url::parse(&format!("redis://{userinfo}{host}{tail}"))
-                .map_err(|error| format!("{error} (`{host}`)"))
+            Url::parse(&format!("redis://{userinfo}{host}{tail}")).map_err(|error| error.to_string())
         };
         // A socket has no host; for the other parts any name does.
         let first = parse(hosts.split(',').next().filter(|host| !host.is_empty()).unwrap_or("localhost"))?;
@@ -348,8 +356,8 @@ impl Parts {
 
     fn allow(&self, names: &[&str]) -> Result<(), String> {
         match self.parameters.iter().find(|(name, _)| !names.contains(&name.as_str())) {
-            Some((name, _)) => {
-                Err(format!("the parameter `{name}` is not known here; there is {}", names.join(", ")))
+            Some(_) => {
+                Err(format!("a parameter behind the `?` is not known here; there is {}", names.join(", ")))
             }
             None => Ok(()),
         }
@@ -367,13 +375,13 @@ impl Parts {
         match self.parameter("tls") {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => Err(format!("`tls` is true or false, not `{other}`")),
+            Some(_) => Err("`tls` is true or false".to_owned()),
         }
     }
 }
 
 fn database(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("`{text}` is not the number of a database"))
+    text.parse().map_err(|_| "what names the database is not a number".to_owned())
 }
 
 /// Decodes `%2F` and the like.
@@ -438,21 +446,21 @@ mod tests {
     fn a_wrong_url_says_what_is_wrong() {
         for (text, part) in [
             ("", "begins with"),
-            ("localhost:6379", "`//` is missing"),
+            ("localhost:6379", "`//` is missing behind the scheme"),
             ("http://x", "begins with"),
             ("redis:x", "`//` is missing"),
             ("redis://", "host is missing"),
             ("redis://a,b", "several hosts"),
             ("redis://a:notaport", "port"),
-            ("redis://a/x", "number of a database"),
-            ("redis://a?tls=true", "`tls`"),
+            ("redis://a/x", "database is not a number"),
+            ("redis://a?tls=true", "not known here; there is db"),
             ("redis://a#b", "%23"),
             ("unix://relative", "three"),
             ("unix:///", "path of the socket"),
             ("redis-sentinel://a", "name that the Sentinels"),
             ("redis-cluster://a/1", "one database"),
-            ("redis-cluster://a?tls=maybe", "maybe"),
-            ("memory:x.rdb?db=one", "number of a database"),
+            ("redis-cluster://a?tls=maybe", "true or false"),
+            ("memory:x.rdb?db=one", "database is not a number"),
             ("memory:x.rdb?tls=true", "`tls=true`"),
             ("memory:sample?db=1", "no file"),
             ("memory:?db=1", "no file"),
@@ -471,6 +479,17 @@ mod tests {
             "redis://u:sec/ret@h:x/y",
             "redis://h/?pass=secret",
             "redis-cluster://u:secret@h/9",
+            "redis://u:secret:1",
+            "redis://u:secret%40h:1",
+            "redis://u:secret#x@h",
+            "redis://u:secret/x@h",
+            "redis://h:1/secret@x",
+            "redis://h?secret=1",
+            "redis-cluster://h?tls=secret",
+            "u:secret",
+            "secret:u",
+            "secret",
+            "secret://h",
         ] {
             let words =
                 text.parse::<CacheUrl>().map_or_else(|error| error.to_string(), |url| url.to_string());

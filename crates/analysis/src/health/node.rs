@@ -43,7 +43,8 @@ const CHECKS: &[(&str, Judge)] = &[
     ("node.errors", traffic::errors),
 ];
 
-/// Judges the nodes, and tells whether any that holds keys gave something to judge.
+/// Judges the nodes, and tells whether any that holds keys gave something to judge: a PING that is answered says that a
+/// server is there, not that it is well.
 pub(super) fn judge_all(
     ledger: &mut Ledger,
     nodes: &Observed<Vec<NodeObservation>>,
@@ -55,7 +56,8 @@ pub(super) fn judge_all(
     for node in nodes {
         let before = ledger.judged();
         judge(ledger, node, thresholds);
-        judged |= node.kind != NodeKind::Sentinel && ledger.judged() > before;
+        let gave_info = node.kind != NodeKind::Sentinel && node.facts.known().is_some();
+        judged |= gave_info && ledger.judged() > before;
     }
     cluster::judge(ledger, nodes);
     judged

@@ -62,7 +62,7 @@ fn meaning(kind: FailureKind) -> Meaning {
         FailureKind::Unreachable => (
             ids::NODE_UNREACHABLE,
             "The node cannot be reached",
-            "Check that the server runs and that address, port and firewall are right.",
+            "Check that the server runs, that address, port and firewall are right, and that a TLS port is named as such.",
         ),
         FailureKind::Timeout => (
             ids::NODE_TIMEOUT,

@@ -105,9 +105,14 @@ impl HealthVerdict {
     /// Returns one line that says how it is: the counts, then the worst finding.
     #[must_use]
     pub fn summary(&self) -> String {
-        let looked_at = self.checks.iter().filter(|check| check.state != CheckState::Skipped).count();
+        let in_state = |state| self.checks.iter().filter(|check| check.state == state).count();
+        let looked_at = self.checks.len() - in_state(CheckState::Skipped);
+        let unknown = match in_state(CheckState::Unknown) {
+            0 => String::new(),
+            count => format!("{count} unknown, "),
+        };
         let counts = format!(
-            "{} - {} critical, {} warning, {looked_at} looked at, {} skipped",
+            "{} - {} critical, {} warning, {unknown}{looked_at} looked at, {} skipped",
             self.status,
             self.count(Severity::Critical),
             self.count(Severity::Warning),

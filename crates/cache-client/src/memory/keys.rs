@@ -39,7 +39,7 @@ fn record(cache: &MemoryCache, key: &Bytes, fields: KeyFields) -> Option<KeyReco
     record.ttl = asked(KeyFields::TTL).then_some(ttl);
     record.encoding = asked(KeyFields::ENCODING).then(|| stored.value.encoding().to_owned());
     record.memory_bytes = asked(KeyFields::BYTES).then(|| (key.len() + stored.value.len()) as u64);
-    record.idle = asked(KeyFields::IDLE).then(|| Instant::now().saturating_duration_since(stored.used));
+    record.idle = asked(KeyFields::IDLE).then(|| stored.last_use.idle(Instant::now()));
     record.elements = stored.value.elements().filter(|_| asked(KeyFields::ELEMENTS));
     Some(record)
 }

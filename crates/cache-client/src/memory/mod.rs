@@ -2,6 +2,7 @@
 
 mod cache;
 mod keys;
+mod last_use;
 mod load;
 mod sample;
 mod server;

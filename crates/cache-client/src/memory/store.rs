@@ -13,7 +13,7 @@ use bytes::Bytes;
 use larder_metrics_model::{CacheStats, Tier};
 use moka::{Expiry, notification::RemovalCause, sync::Cache as Moka};
 
-use super::value::HeldValue;
+use super::{last_use::LastUse, value::HeldValue};
 use crate::{KeyChange, RestoreItem, Ttl};
 
 /// How much an embedded cache may hold.
@@ -81,7 +81,7 @@ struct Counters {
 pub(super) struct Stored {
     pub(super) value: HeldValue,
     pub(super) ends: Option<Instant>,
-    pub(super) used: Instant,
+    pub(super) last_use: LastUse,
 }
 
 impl Stored {
@@ -91,12 +91,12 @@ impl Stored {
             Ttl::None => None,
             Ttl::In(time) => now.checked_add(time.max(Duration::from_millis(1))),
         };
-        Self { value, ends, used: now }
+        Self { value, ends, last_use: LastUse::idle_for(Duration::ZERO) }
     }
 
     /// The same as if it had last been used so long ago.
     pub(super) fn idle_for(self, idle: Duration) -> Self {
-        Self { used: self.used.checked_sub(idle).unwrap_or(self.used), ..self }
+        Self { last_use: LastUse::idle_for(idle), ..self }
     }
 
     pub(super) fn left(&self, now: Instant) -> Option<Ttl> {
@@ -243,6 +243,9 @@ impl MemoryCache {
         let found = self.peek(key);
         let counters = &self.shared.counters;
         count(if found.is_some() { &counters.hits } else { &counters.misses });
+        if let Some((stored, _)) = &found {
+            stored.last_use.touch(Instant::now());
+        }
         found
     }
 
@@ -261,7 +264,7 @@ impl MemoryCache {
         let Some((stored, _)) = self.peek(key) else { return false };
         self.shared
             .entries
-            .insert(key.clone(), Stored { used: stored.used, ..Stored::new(stored.value, ttl) });
+            .insert(key.clone(), Stored { last_use: stored.last_use, ..Stored::new(stored.value, ttl) });
         true
     }
 

@@ -1,6 +1,15 @@
 //! Failovers, nodes that go, and connections that the embedding service owns.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -158,6 +167,99 @@ async fn a_key_that_is_changed_by_another_type_or_gone_does_not_end_a_scan() {
         let expected: BTreeSet<_> =
             expected.into_iter().map(|(key, elements)| (key.to_owned(), Some(elements))).collect();
         ensure!(found == expected, "{found:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// A cluster of one node that does what DEL says, and hangs up instead of answering.
+struct HangsUp {
+    port: u16,
+    deletions: Arc<AtomicUsize>,
+}
+
+impl HangsUp {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (port, deletions) = (listener.local_addr()?.port(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&deletions);
+        // Ends with the process of the test.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || serve(stream, port, &counted));
+            }
+        });
+        Ok(Self { port, deletions })
+    }
+}
+
+fn serve(mut stream: TcpStream, port: u16, deletions: &AtomicUsize) {
+    let mut parser = redis::Parser::new();
+    while let Ok(command) = parser.parse_value(&mut stream) {
+        let words: Vec<String> = redis::from_redis_value(command).unwrap_or_default();
+        let answer = match words.first().map(String::as_str) {
+            Some("CLUSTER") => format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n"),
+            Some("DEL") => {
+                deletions.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            _ => "+OK\r\n".to_owned(),
+        };
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_not_sent_again() -> Result<()> {
+    let node = HangsUp::start()?;
+    for url in
+        [format!("redis-cluster://127.0.0.1:{}", node.port), format!("redis://127.0.0.1:{}", node.port)]
+    {
+        node.deletions.store(0, Ordering::Relaxed);
+        let deleted = reach(&url).await?.cache().delete(b"k").await;
+        ensure!(deleted.is_err(), "nobody knows whether the key was there: {deleted:?}");
+        let sent = node.deletions.load(Ordering::Relaxed);
+        ensure!(sent == 1, "{url}: sent {sent} times");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_is_followed() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let client = reach(&cluster.url()).await?;
+        client.cache().set(b"{moving}a", Bytes::from_static(b"1"), None).await?;
+        let slot: u16 = cluster.servers[0].run(&["CLUSTER", "KEYSLOT", "{moving}"])?;
+        let mut from = None;
+        for (index, server) in cluster.servers.iter().enumerate() {
+            if server.run::<i64>(&["CLUSTER", "COUNTKEYSINSLOT", &slot.to_string()])? == 1 {
+                from = Some(index);
+            }
+        }
+        let from = from.context("the node that has the key")?;
+        let (from, to) = (&cluster.servers[from], &cluster.servers[(from + 1) % 3]);
+        let (from_id, to_id): (String, String) =
+            (from.run(&["CLUSTER", "MYID"])?, to.run(&["CLUSTER", "MYID"])?);
+        let slot = slot.to_string();
+        to.run::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id])?;
+        from.run::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id])?;
+        // A key that is not there yet is asked for on the other side (ASK), and written there.
+        client.cache().set(b"{moving}b", Bytes::from_static(b"2"), None).await?;
+        ensure!(client.cache().get(b"{moving}b").await?.as_deref() == Some(b"2".as_slice()));
+        ensure!(client.cache().get(b"{moving}a").await?.as_deref() == Some(b"1".as_slice()));
+        let port = to.port().to_string();
+        from.run::<()>(&["MIGRATE", "127.0.0.1", &port, "{moving}a", "0", "5000"])?;
+        for server in [to, from] {
+            server.run::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id])?;
+        }
+        // And then it has moved (MOVED).
+        ensure!(client.cache().get(b"{moving}a").await?.as_deref() == Some(b"1".as_slice()));
+        client.cache().set(b"{moving}c", Bytes::from_static(b"3"), None).await?;
+        ensure!(to.run::<i64>(&["CLUSTER", "COUNTKEYSINSLOT", &slot])? == 3);
         Ok(())
     })
     .await;
