@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, FixedOffset, Local};
 use larder_cache_client::{CacheClient, open};
 use larder_maintenance::CollectOptions;
-use larder_metrics_model::Snapshot;
 use larder_metrics_store::{DailyFiles, Histories, MetricsStore, SqliteStore};
 
 use crate::{command_error::UsageError, config::Settings, output::message};
@@ -33,49 +32,56 @@ impl Settings {
         SqliteStore::open(metrics.series_path(), metrics.series_retention())
     }
 
-    /// Opens the metrics history. One that is damaged is said and left aside while the other can still be used.
+    /// Opens the metrics history to write to it, and makes it where there is none.
     pub(crate) fn history(&self) -> Result<Opened> {
+        let metrics = &self.file.metrics;
+        std::fs::create_dir_all(&metrics.folder)
+            .with_context(|| format!("the metrics folder {} cannot be made", metrics.folder.display()))?;
+        self.histories(Self::series)
+    }
+
+    /// Opens the metrics history to read it, without writing anything, and warns of what is damaged.
+    pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
+        let opened =
+            self.histories(|settings| SqliteStore::open_to_read(settings.file.metrics.series_path()))?;
+        if let Some(words) = &opened.closed {
+            message::warning(words);
+            message::hint(SALVAGE);
+        }
+        Ok(opened.store)
+    }
+
+    /// A history that is damaged is left aside while the other can still be used, and that is said.
+    fn histories(
+        &self,
+        open: impl FnOnce(&Self) -> larder_metrics_store::Result<SqliteStore>,
+    ) -> Result<Opened> {
         let metrics = &self.file.metrics;
         if !metrics.daily_files && !metrics.series {
             let words = "metrics.daily_files and metrics.series are both off, so there is no history";
             return Err(UsageError(words.to_owned()).into());
         }
-        std::fs::create_dir_all(&metrics.folder)
-            .with_context(|| format!("the metrics folder {} cannot be made", metrics.folder.display()))?;
         let mut stores: Vec<Arc<dyn MetricsStore>> = Vec::new();
         let mut closed = None;
         if metrics.series {
-            match self.series() {
+            match open(self) {
                 Ok(series) => stores.push(Arc::new(series)),
-                Err(error) if metrics.daily_files => closed = Some(anyhow::Error::new(error)),
+                Err(error) if metrics.daily_files => {
+                    closed = Some(format!("{:#}", anyhow::Error::new(error)));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         if metrics.daily_files {
             stores.push(Arc::new(self.daily_files()));
         }
-        Ok(Opened {
-            store: Arc::new(Histories::new(stores)),
-            closed: closed.map(|error| format!("{error:#}")),
-        })
-    }
-
-    /// Opens the metrics history to read it, and warns of what is damaged.
-    pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
-        let opened = self.history()?;
-        if let Some(words) = &opened.closed {
-            message::warning(&format!("{words}; `larder metrics check` says more"));
-        }
-        Ok(opened.store)
-    }
-
-    /// Where a snapshot goes as a daily file.
-    pub(crate) fn daily_file_of(&self, snapshot: &Snapshot) -> Option<std::path::PathBuf> {
-        let metrics = &self.file.metrics;
-        let day = snapshot.date.get(..10)?;
-        metrics.daily_files.then(|| metrics.folder.join(format!("cache_metrics_{day}.json")))
+        Ok(Opened { store: Arc::new(Histories::new(stores)), closed })
     }
 }
+
+/// What helps against a damaged database.
+pub(crate) const SALVAGE: &str =
+    "`larder metrics check` says what is damaged, and with --apply keeps what can still be read";
 
 /// The metrics history.
 pub(crate) struct Opened {

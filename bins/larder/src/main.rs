@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Err(error) => return command_error::usage(&error, cli::names_check(std::env::args_os())),
     };
     output::log::begin(cli.global.verbosity());
+    if cli.global.quiet {
+        output::message::be_quiet();
+    }
     let is_check = cli.command.is_check();
     match commands::run(cli) {
         Ok(code) => code,

@@ -31,6 +31,19 @@ impl Deadline {
     }
 }
 
+impl Deadline {
+    /// Looks at something, and no longer than there is time.
+    pub(crate) async fn look<T>(
+        self,
+        what: &str,
+        observed: impl Future<Output = Observed<T>>,
+    ) -> Observed<T> {
+        let late =
+            || Failure::new(FailureKind::Timeout, format!("{what} did not answer within {:?}", self.allowed));
+        tokio::time::timeout_at(self.end, observed).await.unwrap_or_else(|_| Observed::Failed(late()))
+    }
+}
+
 /// Tells what an answer, or its absence, says: what is blocked is skipped, anything else has failed.
 pub(crate) fn observed<T>(answer: Result<T, Error>) -> Observed<T> {
     match answer {

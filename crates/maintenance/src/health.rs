@@ -58,11 +58,13 @@ pub(crate) async fn gather(client: &CacheClient, options: &HealthOptions) -> (He
     let deadline = Deadline::after(options.timeout);
     let (answers, machine, application, containers) = tokio::join!(
         node::ask_all(client, deadline),
-        machine::observe(&options.machine),
+        deadline.look("the machine", machine::observe(&options.machine)),
         application(options.application.as_ref(), deadline),
         async {
             match &options.containers {
-                Some(containers) => containers::observe(containers, options.timeout).await,
+                Some(containers) => {
+                    deadline.look("the Docker engine", containers::observe(containers, options.timeout)).await
+                }
                 None => Observed::skipped("containers are not to be looked at"),
             }
         },

@@ -1,6 +1,6 @@
 //! Units of maintenance.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
@@ -54,6 +54,9 @@ pub struct JobOutcome {
     pub elapsed_ms: f64,
     /// What went wrong.
     pub problems: Vec<String>,
+    /// Files that hold what it made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub written_to: Vec<PathBuf>,
     /// What it found or made.
     pub report: JobReport,
 }
@@ -72,7 +75,15 @@ pub enum JobReport {
 impl JobOutcome {
     fn done(job: &'static str, summary: String, elapsed: Duration, report: JobReport) -> Self {
         let elapsed_ms = elapsed.as_secs_f64() * 1e3;
-        Self { job, status: JobStatus::Done, summary, elapsed_ms, problems: Vec::new(), report }
+        Self {
+            job,
+            status: JobStatus::Done,
+            summary,
+            elapsed_ms,
+            problems: Vec::new(),
+            written_to: Vec::new(),
+            report,
+        }
     }
 
     fn but(mut self, status: JobStatus, problem: impl Into<String>) -> Self {
@@ -157,6 +168,7 @@ impl Job for CollectJob {
         let mut outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), report);
         match stored {
             Ok(appended) => {
+                outcome.written_to = appended.written_to;
                 for damage in &appended.damaged {
                     outcome = outcome.but(JobStatus::Partial, damage.to_string());
                 }
@@ -166,8 +178,11 @@ impl Job for CollectJob {
             }
             Err(error) => outcome = outcome.but(JobStatus::Failed, with_causes(&error)),
         }
-        for problem in self.retain(at).await {
-            outcome = outcome.but(JobStatus::Partial, problem);
+        // What cannot be written cannot be thinned out either, and would say the same again.
+        if outcome.status == JobStatus::Done {
+            for problem in self.retain(at).await {
+                outcome = outcome.but(JobStatus::Partial, problem);
+            }
         }
         match connected {
             Some(true) => outcome,

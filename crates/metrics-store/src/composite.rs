@@ -31,20 +31,23 @@ impl Histories {
 impl MetricsStore for Histories {
     async fn append(&self, snapshot: &Snapshot) -> Result<Appended> {
         let mut outcome = Appended::default();
+        let mut is_stored = false;
         for store in &self.stores {
             match store.append(snapshot).await {
                 Ok(done) => {
                     outcome.is_new |= done.is_new;
                     outcome.damaged.extend(done.damaged);
+                    outcome.written_to.extend(done.written_to);
                     outcome.failed.extend(done.failed);
+                    is_stored = true;
                 }
                 Err(error) => outcome.failed.push(error),
             }
         }
-        if outcome.failed.len() < self.stores.len() {
+        if is_stored {
             return Ok(outcome);
         }
-        Err(Error::AllFailed { failures: outcome.failed })
+        Err(Error::AllFailed { what: "nothing was stored", failures: outcome.failed })
     }
 
     async fn read(&self, query: &Query) -> Result<History> {
@@ -85,8 +88,8 @@ impl MetricsStore for Histories {
                 break;
             }
         }
-        let Some(mut answer) = answer else { return Err(Error::AllFailed { failures }) };
-        answer.damaged.extend(failures.iter().map(damage));
+        let Some(mut answer) = answer else { return Err(unreadable(failures)) };
+        answer.damaged.extend(failures.iter().map(Damage::of));
         Ok(answer)
     }
 
@@ -103,19 +106,15 @@ impl MetricsStore for Histories {
         Ok(names.into_iter().collect())
     }
 
+    /// What a store could not remove is in `failed`, an error or more for each, even where none of them could.
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
         let mut outcome = RetentionOutcome::default();
-        let mut failures = Vec::new();
         for store in &self.stores {
             match store.apply_retention(now).await {
                 Ok(done) => outcome.add(done),
-                Err(error) => failures.push(error),
+                Err(error) => outcome.failed.push(error),
             }
         }
-        if failures.len() == self.stores.len() {
-            return Err(Error::AllFailed { failures });
-        }
-        outcome.failed.extend(failures);
         Ok(outcome)
     }
 }
@@ -123,11 +122,11 @@ impl MetricsStore for Histories {
 /// Makes damage of failures, unless all failed.
 fn named(failures: Vec<Error>, stores: usize) -> Result<Vec<Damage>> {
     if failures.len() == stores {
-        return Err(Error::AllFailed { failures });
+        return Err(unreadable(failures));
     }
-    Ok(failures.iter().map(damage).collect())
+    Ok(failures.iter().map(Damage::of).collect())
 }
 
-fn damage(error: &Error) -> Damage {
-    Damage::new(error.path().unwrap_or("history".as_ref()), error)
+fn unreadable(failures: Vec<Error>) -> Error {
+    Error::AllFailed { what: "the history cannot be read", failures }
 }

@@ -85,7 +85,10 @@ impl DailyFiles {
             contents.day.thin(self.retention.earlier_spacing);
             self.folder.write(&lock, day, &contents.day.render()?)?;
         }
-        Ok(Appended { is_new, damaged, failed: Vec::new() })
+        // One that came late may have been thinned out at once.
+        let is_held = contents.day.holds(at, snapshot.cache.as_deref());
+        let written_to = is_held.then(|| self.folder.file(day)).into_iter().collect();
+        Ok(Appended { is_new, written_to, damaged, failed: Vec::new() })
     }
 
     /// Returns snapshots, as [`MetricsStore::read`] does.

@@ -79,13 +79,17 @@ impl DayFile {
 
     /// Adds a snapshot; `false` where this moment of this cache is there already.
     pub(crate) fn insert(&mut self, at: i64, snapshot: Snapshot) -> bool {
-        let known = |entry: &Entry| entry.at == at && entry.snapshot.cache == snapshot.cache;
-        if self.entries.iter().any(known) {
+        if self.holds(at, snapshot.cache.as_deref()) {
             return false;
         }
         let place = self.entries.partition_point(|entry| entry.at <= at);
         self.entries.insert(place, Entry { at, snapshot, stored: None });
         true
+    }
+
+    /// Tells whether a moment of a cache is there.
+    pub(crate) fn holds(&self, at: i64, cache: Option<&str>) -> bool {
+        self.entries.iter().any(|entry| entry.at == at && entry.snapshot.cache.as_deref() == cache)
     }
 
     /// Keeps of each cache the first snapshot of every stretch of `spacing`, and its newest one.

@@ -8,11 +8,15 @@ use std::{
 
 use rusqlite::ErrorCode;
 
+use crate::cause::{Cause, SqliteCause, WithCauses};
+
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// `SQLITE_IOERR_SHORT_READ`: the file ends before a page that it must have.
 const SHORT_READ: i32 = 522;
+/// `SQLITE_IOERR_SHMSIZE`: there is no room for the file that readers and writers share.
+const NO_ROOM_TO_SHARE: i32 = 4874;
 
 /// What can go wrong with a metrics history.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +33,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The disk, or the share of it that may be used, is full. What was stored before is still there.
-    #[error("{}: the disk is full; nothing was written, and what was stored before is still there", path.display())]
+    #[error("{}: the disk is full (what was stored before is still there)", path.display())]
     DiskFull {
         /// Which file.
         path: PathBuf,
-        /// What the operating system or SQLite said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the operating system said; `None` where it was SQLite, which says no more than this.
+        source: Option<io::Error>,
     },
     /// Another writer held the file for too long.
     #[error("{}: another writer has held it for more than {waited:?}", path.display())]
@@ -45,12 +49,12 @@ pub enum Error {
         waited: Duration,
     },
     /// The SQLite file is damaged.
-    #[error("{}: the database is damaged; `SqliteStore::salvage` keeps what can still be read", path.display())]
+    #[error("{}: the database is damaged; what can be read of it can be kept", path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        source: Cause,
     },
     /// The file is no SQLite database.
     #[error("{}: is no SQLite database; move it away, or name another file", path.display())]
@@ -82,7 +86,7 @@ pub enum Error {
         /// What was tried.
         action: &'static str,
         /// Why not.
-        source: rusqlite::Error,
+        source: Cause,
     },
     /// The snapshot's timestamp is no time.
     #[error("the snapshot's timestamp {timestamp} is no time")]
@@ -114,9 +118,17 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// None of several stores could do it.
-    #[error("none of the {} stores could do it", failures.len())]
+    /// The history was opened for reading only.
+    #[error("{}: is open for reading only; nothing was written", path.display())]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// None of several stores could do it. The message has all that each of them said.
+    #[error("{what}: {}", list(failures))]
     AllFailed {
+        /// What became of it, such as "nothing was stored".
+        what: &'static str,
         /// What each said, in order.
         failures: Vec<Error>,
     },
@@ -132,7 +144,9 @@ impl Error {
         match self {
             Self::DiskFull { .. } => true,
             Self::Export { source } => is_full(source.kind()),
-            Self::AllFailed { failures } => failures.iter().all(Self::is_disk_full),
+            Self::AllFailed { failures, .. } => {
+                !failures.is_empty() && failures.iter().all(Self::is_disk_full)
+            }
             _ => false,
         }
     }
@@ -166,6 +180,7 @@ impl Error {
             | Self::NotADatabase { path }
             | Self::ForeignDatabase { path }
             | Self::NewerSchema { path, .. }
+            | Self::ReadOnly { path }
             | Self::Sqlite { path, .. } => Some(path),
             _ => None,
         }
@@ -174,26 +189,43 @@ impl Error {
     pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_full(source.kind()) {
-            return Self::DiskFull { path, source: source.into() };
+            return Self::DiskFull { path, source: Some(source) };
         }
         Self::Io { path, action, source }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
     pub(crate) fn sqlite(path: &Path, action: &'static str, source: rusqlite::Error) -> Self {
+        let cause = SqliteCause::new(path, &source);
         let path = path.to_owned();
         match source.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::DiskFull { path, source: source.into() },
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path, source: None },
             Some(ErrorCode::DatabaseBusy) => Self::Busy { path, waited: crate::sqlite::BUSY_TIMEOUT },
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
-            _ if is_sqlite_damage(&source) => Self::Damaged { path, source },
-            _ => Self::Sqlite { path, action, source },
+            _ if is_extended(&source, NO_ROOM_TO_SHARE) => Self::DiskFull { path, source: None },
+            _ if is_sqlite_damage(&source) => Self::Damaged { path, source: cause.into() },
+            _ => Self::Sqlite { path, action, source: cause.into() },
         }
     }
 }
 
 pub(crate) fn is_sqlite_damage(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
-        || matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == SHORT_READ)
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) || is_extended(error, SHORT_READ)
+}
+
+fn is_extended(error: &rusqlite::Error, code: i32) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == code)
+}
+
+/// Says what each failure says, with its causes; what several say alike once.
+fn list(failures: &[Error]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for words in failures.iter().map(|failure| WithCauses(failure).to_string()) {
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    if said.is_empty() { "there is no store".to_owned() } else { said.join("; ") }
 }
 
 fn is_full(kind: io::ErrorKind) -> bool {
@@ -212,6 +244,39 @@ mod tests {
         let other = Error::io(Path::new("a"), "write", io::ErrorKind::PermissionDenied.into());
         assert!(!other.is_disk_full());
         assert_eq!(other.path(), Some(Path::new("a")));
-        assert!(!Error::AllFailed { failures: vec![full, other] }.is_disk_full(), "one has another fault");
+        let what = "nothing was stored";
+        assert!(
+            !Error::AllFailed { what, failures: vec![full, other] }.is_disk_full(),
+            "one has another fault"
+        );
+        assert!(!Error::AllFailed { what, failures: Vec::new() }.is_disk_full());
+    }
+
+    #[test]
+    fn a_failure_of_all_says_each_with_its_causes_once() {
+        let full =
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), Some("disk is full".to_owned()));
+        let denied = || Error::io(Path::new("a"), "write the file", io::Error::other("not allowed"));
+        let failures = vec![denied(), Error::sqlite(Path::new("b"), "store the snapshot", full), denied()];
+        let failed = Error::AllFailed { what: "nothing was stored", failures };
+        assert_eq!(
+            failed.to_string(),
+            "nothing was stored: a: cannot write the file: not allowed; \
+             b: the disk is full (what was stored before is still there)"
+        );
+        assert!(std::error::Error::source(&failed).is_none(), "it is all in the message");
+        let none = Error::AllFailed { what: "nothing was stored", failures: Vec::new() };
+        assert_eq!(none.to_string(), "nothing was stored: there is no store");
+    }
+
+    #[test]
+    fn a_damaged_database_says_so_once_and_names_no_function() {
+        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(11), None);
+        let damaged = Error::sqlite(Path::new("a"), "read", source);
+        assert_eq!(
+            WithCauses(&damaged).to_string(),
+            "a: the database is damaged; what can be read of it can be kept: \
+             database disk image is malformed (SQLite error 11)"
+        );
     }
 }

@@ -116,7 +116,8 @@ impl Folder {
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         let mut temporary = builder.tempfile_in(&self.path)?;
-        temporary.write_all(bytes)?;
+        // Not through the wrapper, whose errors name the temporary file.
+        temporary.as_file_mut().write_all(bytes)?;
         if let Ok(before) = fs::metadata(path) {
             temporary.as_file().set_permissions(before.permissions())?;
         }

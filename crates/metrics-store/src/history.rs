@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use chrono::{DateTime, Utc};
 use larder_metrics_model::{NodeAddress, Snapshot};
 
-use crate::Resolution;
+use crate::{Error, Resolution, cause::WithCauses};
 
 /// Snapshots, and what of the history could not be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +84,14 @@ impl Damage {
         Self { path: path.into(), part: None, reason: reason.to_string(), moved_to: None }
     }
 
+    /// A history that cannot be read at all, with the causes.
+    pub(crate) fn of(error: &Error) -> Self {
+        let path = error.path().unwrap_or("history".as_ref());
+        let words = WithCauses(error).to_string();
+        let file = format!("{}: ", path.display());
+        Self::new(path, words.strip_prefix(&file).unwrap_or(&words))
+    }
+
     pub(crate) fn in_part(mut self, part: impl Into<String>) -> Self {
         self.part = Some(part.into());
         self
@@ -114,5 +122,12 @@ mod tests {
         assert_eq!(damage.to_string(), "a.json (earlier[2]): is empty");
         damage.moved_to = Some("a.json.damaged-1".into());
         assert_eq!(damage.to_string(), "a.json (earlier[2]): is empty; moved to a.json.damaged-1");
+    }
+
+    #[test]
+    fn damage_of_an_error_names_the_file_once_and_the_cause() {
+        let denied = std::io::Error::other("not allowed");
+        let damage = Damage::of(&Error::io("a.json".as_ref(), "read the file", denied));
+        assert_eq!(damage.to_string(), "a.json: cannot read the file: not allowed");
     }
 }

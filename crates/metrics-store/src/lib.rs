@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod cause;
 mod composite;
 mod daily_files;
 mod day_file;

@@ -1,7 +1,10 @@
 //! A history in one SQLite file.
 
+mod check;
 mod expiry;
 mod gather;
+mod look;
+mod missing;
 mod read;
 mod salvage;
 mod schema;
@@ -11,7 +14,7 @@ mod write;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -41,6 +44,12 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
+    /// `None` where it is for reading only: each reading opens the file anew then.
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
     retention: Retention,
     writer: Mutex<Connection>,
     /// Apart from the writer's, so that a long look back does not hold up what is being measured.
@@ -60,8 +69,21 @@ impl SqliteStore {
         }
         let writer = schema::open(&path)?;
         let reader = schema::open(&path)?;
-        let shared = Shared { path, retention, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-        Ok(Self { shared: Arc::new(shared) })
+        let open = Open { retention, writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { shared: Arc::new(Shared { path, open: Some(open) }) })
+    }
+
+    /// Opens a history for reading only. Nothing is written: no file or folder is made, and a file on a disk or in a
+    /// folder that cannot be written is read like any other. Whatever would write fails with [`Error::ReadOnly`].
+    ///
+    /// A file that is not there is an empty history. Others may write meanwhile: what is read is the file as it is then.
+    ///
+    /// # Errors
+    /// The file is no SQLite database, is damaged, belongs to another program or to a newer version, or cannot be read.
+    pub fn open_to_read(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        look::with(&path, |_| Ok(()))?;
+        Ok(Self { shared: Arc::new(Shared { path, open: None }) })
     }
 
     /// Returns the file.
@@ -75,8 +97,11 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::append`].
     pub fn append_blocking(&self, snapshot: &Snapshot) -> Result<Appended> {
-        let stored = self.append_all([snapshot])?;
-        Ok(Appended::new(stored.new == 1))
+        let is_new = self.append_all([snapshot])?.new == 1;
+        // What was stored before may be past its retention.
+        let is_held = is_new || self.reading(|connection| read::holds(connection, self.path(), snapshot))?;
+        let written_to = is_held.then(|| self.path().to_owned()).into_iter().collect();
+        Ok(Appended { is_new, written_to, ..Appended::default() })
     }
 
     /// Stores snapshots in one transaction: all of them, or none.
@@ -105,7 +130,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::read`].
     pub fn read_blocking(&self, query: &Query) -> Result<History> {
-        read::snapshots(&self.reader(), self.path(), query)
+        self.reading(|connection| read::snapshots(connection, self.path(), query))
     }
 
     /// Returns one metric over time, as [`MetricsStore::series`] does.
@@ -113,7 +138,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::series`].
     pub fn series_blocking(&self, query: &SeriesQuery) -> Result<Series> {
-        series::series(&self.reader(), self.path(), query)
+        self.reading(|connection| series::series(connection, self.path(), query))
     }
 
     /// Returns the names of all series, as [`MetricsStore::series_names`] does.
@@ -121,7 +146,9 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::series_names`].
     pub fn series_names_blocking(&self) -> Result<Vec<SeriesName>> {
-        series::names(&self.reader()).map_err(|source| self.failed("read the names of series", source))
+        self.reading(|connection| {
+            series::names(connection).map_err(|source| self.failed("read the names of series", source))
+        })
     }
 
     /// Removes what is too old at `now`, as [`MetricsStore::apply_retention`] does, a few thousand rows at a time.
@@ -129,15 +156,15 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::apply_retention`].
     pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
-        expiry::apply(self, &self.shared.retention.cutoffs(now))
+        expiry::apply(self, &self.to_write()?.retention.cutoffs(now))
     }
 
-    /// Looks through the whole file and returns what is wrong with its structure.
+    /// Looks through the whole file and returns what is wrong with its structure, each damaged part once.
     ///
     /// # Errors
     /// The file cannot be read at all.
     pub fn check(&self) -> Result<Vec<Damage>> {
-        read::check(&self.reader(), self.path())
+        self.reading(|connection| check::check(connection, self.path()))
     }
 
     /// Copies what can be read of a damaged file into a new one that takes its place; the damaged one is kept beside it
@@ -151,8 +178,15 @@ impl SqliteStore {
         salvage::salvage(path.as_ref())
     }
 
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reading<T>(&self, work: impl Fn(&Connection) -> Result<T>) -> Result<T> {
+        match &self.shared.open {
+            Some(open) => work(&open.reader.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => look::with(self.path(), work),
+        }
+    }
+
+    fn to_write(&self) -> Result<&Open> {
+        self.shared.open.as_ref().ok_or_else(|| Error::ReadOnly { path: self.path().to_owned() })
     }
 
     /// Does work in one transaction that nobody else's can come into.
@@ -161,7 +195,7 @@ impl SqliteStore {
         action: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.to_write()?.writer.lock().unwrap_or_else(PoisonError::into_inner);
         in_transaction(&mut writer, work).map_err(|source| self.failed(action, source))
     }
 

@@ -1,6 +1,6 @@
 //! The seam: what every metrics history can do.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, path::PathBuf};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -53,7 +53,8 @@ pub trait MetricsStore: Debug + Send + Sync {
     /// Removes what is older than the store's retention keeps, at `now`.
     ///
     /// # Errors
-    /// The history cannot be written at all; what could not be removed otherwise is in the outcome.
+    /// The history cannot be written at all; what could not be removed otherwise is in the outcome. Of several stores, each
+    /// that cannot be written is in the outcome.
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome>;
 }
 
@@ -63,16 +64,13 @@ pub trait MetricsStore: Debug + Send + Sync {
 pub struct Appended {
     /// Whether it was stored now; otherwise it was stored before.
     pub is_new: bool,
+    /// The files that hold the snapshot now, whether it was stored now or before. One that was stored and that retention
+    /// does not keep is in none.
+    pub written_to: Vec<PathBuf>,
     /// What was found damaged on the way, and where it was moved.
     pub damaged: Vec<Damage>,
     /// Of several stores, what those said that could not store it; one at least did.
     pub failed: Vec<Error>,
-}
-
-impl Appended {
-    pub(crate) fn new(is_new: bool) -> Self {
-        Self { is_new, ..Self::default() }
-    }
 }
 
 /// Does work that blocks where it blocks nobody.

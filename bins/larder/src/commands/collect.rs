@@ -10,7 +10,7 @@ use larder_metrics_model::{Skipped, Snapshot};
 use crate::{
     command_error::{FAILED, PARTIAL},
     config::Settings,
-    context::now,
+    context::{SALVAGE, now},
     global::OutputForm,
     output::{format, message, stdout, table},
 };
@@ -30,9 +30,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode> {
             OutputForm::Json => stdout::json(snapshot)?,
             OutputForm::Table | OutputForm::Nagios => stdout::text(&for_people(snapshot))?,
         }
-        if let Some(path) = settings.daily_file_of(snapshot).filter(|path| path.exists()) {
-            message::note(&format!("written to {}", path.display()));
-        }
+    }
+    for path in &outcome.written_to {
+        message::note(&format!("written to {}", path.display()));
     }
     Ok(end(&outcome, history.closed.as_deref()))
 }
@@ -41,6 +41,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode> {
 pub(crate) fn end(outcome: &JobOutcome, closed: Option<&str>) -> ExitCode {
     for problem in outcome.problems.iter().map(String::as_str).chain(closed) {
         message::error(problem);
+    }
+    if closed.is_some() {
+        message::hint(SALVAGE);
     }
     match (outcome.status, closed) {
         (JobStatus::Failed, _) => ExitCode::from(FAILED),

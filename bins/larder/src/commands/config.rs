@@ -39,6 +39,7 @@ pub(crate) fn run(args: &ConfigArgs, global: &Global) -> Result<ExitCode> {
         Action::Init { file: Some(path) } => init(path)?,
         Action::Check => {
             let settings = Settings::resolve(global)?;
+            settings.check()?;
             let place = settings.source.as_ref().map(|path| path.display().to_string());
             message::note(&format!(
                 "{}: ok",
@@ -66,6 +67,15 @@ fn shown(settings: &Settings) -> serde_json::Value {
     shown["timeout"] = json!(humantime::format_duration(settings.timeout).to_string());
     shown["retries"] = json!(settings.connect.retries);
     shown["username"] = json!(settings.connect.username);
+    for section in [None, Some("sentinel")] {
+        let holder = match section {
+            Some(name) => &mut shown[name],
+            None => &mut shown,
+        };
+        if !holder["password_command"].is_null() {
+            holder["password_command"] = json!("set");
+        }
+    }
     shown["password"] = json!(if settings.connect.password.is_some() { "set" } else { "not set" });
     shown["tls"] = json!({
         "ca_file": settings.connect.tls.ca_file,

@@ -9,7 +9,7 @@ use larder_maintenance::{CollectJob, Cycle, CycleOutcome, HealthJob, Job, JobOut
 use crate::{
     command_error::{FAILED, PARTIAL},
     config::Settings,
-    context::now,
+    context::{SALVAGE, now},
     global::OutputForm,
     output::{message, stdout, verdict},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<Exit
     let outcome = Cycle::new("daily", jobs)
         .run(now(), |job| {
             if settings.output == OutputForm::Table && printed.is_ok() {
-                printed = print(job, settings);
+                printed = print(job);
             }
         })
         .await;
@@ -52,6 +52,7 @@ pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<Exit
     }
     if let Some(words) = &history.closed {
         message::error(words);
+        message::hint(SALVAGE);
     }
     Ok(exit_code(&outcome, history.closed.is_some()))
 }
@@ -65,7 +66,7 @@ fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
     }
 }
 
-fn print(job: &JobOutcome, settings: &Settings) -> Result<()> {
+fn print(job: &JobOutcome) -> Result<()> {
     let state = match job.status {
         JobStatus::Done => "done",
         JobStatus::Partial => "done in part",
@@ -74,13 +75,10 @@ fn print(job: &JobOutcome, settings: &Settings) -> Result<()> {
     stdout::text(&format!("== {}: {state} in {:.0} ms", job.job, job.elapsed_ms))?;
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
-        JobReport::Collect(snapshot) => {
-            stdout::text(&job.summary)?;
-            if let Some(path) = settings.daily_file_of(snapshot).filter(|path| path.exists()) {
-                stdout::text(&format!("written to {}", path.display()))?;
-            }
-        }
         _ => stdout::text(&job.summary)?,
+    }
+    for path in &job.written_to {
+        stdout::text(&format!("written to {}", path.display()))?;
     }
     for problem in &job.problems {
         message::error(&format!("{}: {problem}", job.job));

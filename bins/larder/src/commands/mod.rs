@@ -33,7 +33,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
                 return Err(UsageError("only `health` has the form nagios".to_owned()).into());
             }
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.context("the runtime cannot be started")?.block_on(reaching(command, &settings))
+            let runtime = runtime.context("the runtime cannot be started")?;
+            let ended = runtime.block_on(reaching(command, &settings));
+            // A look-up of a name, or a disk that hangs, is not waited for.
+            runtime.shutdown_background();
+            ended
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod screen;
 
-use std::{io::IsTerminal, num::NonZeroU64, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, num::NonZeroU64, pin::pin, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -45,12 +45,18 @@ pub(crate) async fn run(args: &WatchArgs, settings: &Settings) -> Result<ExitCod
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut looks = 0;
     let mut answered = false;
+    // One for all: between two waits a signal would go by unseen.
+    let mut ended = pin!(tokio::signal::ctrl_c());
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = tokio::signal::ctrl_c() => break,
-        }
-        answered |= print(watch.look(now()).await)?;
+        let look = async {
+            ticks.tick().await;
+            watch.look(now()).await
+        };
+        let look = tokio::select! {
+            look = look => look,
+            _ = &mut ended => break,
+        };
+        answered |= print(look)?;
         looks += 1;
         if args.count.is_some_and(|count| looks >= count.get()) {
             break;

@@ -1,6 +1,13 @@
 //! Secrets, from a file, the environment or a command; never an argument.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::Read,
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use secrecy::SecretString;
@@ -14,18 +21,30 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretString> {
     one_line(&text).with_context(|| UsageError(format!("the password file {} is empty", path.display())))
 }
 
-/// Runs a command through the shell and takes what it prints.
-pub(crate) fn from_command(command: &str) -> Result<SecretString> {
-    let output = Command::new("sh")
-        .args(["-c", command])
-        .output()
-        .with_context(|| UsageError("the password command cannot be run".to_owned()))?;
-    if !output.status.success() {
-        return Err(UsageError(format!("the password command ended with {}", output.status)).into());
+/// Runs a command through the shell and takes what it prints, within a time; what it says otherwise goes to stderr.
+pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretString> {
+    let wrong = |words: String| UsageError(format!("the password command {words}"));
+    let child = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| wrong("cannot be run".to_owned()))?;
+    let stdout = child.stdout.take();
+    let (sender, printed) = mpsc::channel();
+    // Reading ends when the command, and whatever it has started, has closed its output.
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text));
+        let _ = sender.send(read.map(|_| text));
+    });
+    let Ok(printed) = printed.recv_timeout(timeout) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(wrong(format!("did not end within {}", humantime::format_duration(timeout))).into());
+    };
+    let status = child.wait().with_context(|| wrong("cannot be waited for".to_owned()))?;
+    if !status.success() {
+        return Err(wrong(format!("ended with {status}")).into());
     }
-    let text = String::from_utf8(output.stdout)
-        .map_err(|_| UsageError("the password command printed something that is not UTF-8".to_owned()))?;
-    one_line(&text).context(UsageError("the password command printed nothing".to_owned()))
+    let printed = printed.map_err(|_| wrong("printed something that is not UTF-8".to_owned()))?;
+    one_line(&printed).context(wrong("printed nothing".to_owned()))
 }
 
 fn one_line(text: &str) -> Option<SecretString> {
@@ -52,8 +71,15 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_does_not_tell_what_it_printed() {
-        assert_eq!(from_command("echo secret").unwrap().expose_secret(), "secret");
-        let error = format!("{:#}", from_command("echo secret; exit 3").unwrap_err());
+        let limit = Duration::from_secs(10);
+        assert_eq!(from_command("echo secret", limit).unwrap().expose_secret(), "secret");
+        let error = format!("{:#}", from_command("echo secret; exit 3", limit).unwrap_err());
         assert!(error.contains("exit status: 3") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_not_waited_for() {
+        let error = from_command("exec sleep 600", Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().contains("did not end within 50ms"), "{error}");
     }
 }

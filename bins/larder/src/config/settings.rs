@@ -1,6 +1,7 @@
 //! What is in force: flags over environment over file over defaults.
 
 use std::{
+    env::VarError,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -59,7 +60,7 @@ impl Settings {
         let application = application.transpose().context(UsageError("application.url".to_owned()))?;
         Ok(Self {
             url,
-            names_cache: global.cache.is_some() || file.cache.is_some(),
+            names_cache: named_cache(global).is_some() || file.cache.is_some(),
             quiet: global.quiet,
             output: global.output.or(file.output).unwrap_or_default(),
             timeout,
@@ -69,6 +70,17 @@ impl Settings {
             source,
             file,
         })
+    }
+
+    /// Looks at what is only used when the cache is reached.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.connect.tls.check()?;
+        let Some(missing) =
+            self.file.machine.disks.iter().find(|disk| self.file.machine.enabled && !disk.exists())
+        else {
+            return Ok(());
+        };
+        Err(UsageError(format!("machine.disks: there is no {}", missing.display())).into())
     }
 
     /// Returns what is looked at for health.
@@ -113,8 +125,13 @@ impl Metrics {
     }
 }
 
+/// An empty variable is one that is not set.
+fn named_cache(global: &Global) -> Option<&str> {
+    global.cache.as_deref().filter(|cache| !cache.is_empty())
+}
+
 fn url(global: &Global, file: &ConfigFile) -> Result<CacheUrl> {
-    let named = global.cache.as_deref().or(file.cache.as_deref()).unwrap_or(DEFAULT_CACHE);
+    let named = named_cache(global).or(file.cache.as_deref()).unwrap_or(DEFAULT_CACHE);
     let url: CacheUrl = named.parse()?;
     let on_command_line = std::env::args_os().any(|argument| argument.to_string_lossy().contains(named));
     if url.has_password() && on_command_line {
@@ -133,32 +150,39 @@ fn connect(global: &Global, file: &ConfigFile, timeout: Duration) -> Result<Conn
     options.response_timeout = timeout;
     options.retries = file.retries.unwrap_or(options.retries);
     options.username = global.username.clone().or_else(|| file.username.clone());
-    options.password = match (password_of_environment(), global.password_file.as_deref()) {
+    options.password = match (password_of_environment()?, global.password_file.as_deref()) {
         // A flag goes before the environment; LARDER_PASSWORD_FILE is the flag's own environment.
         (_, Some(path)) => Some(secret::from_file(path)?),
         (Some(password), None) => Some(password),
-        (None, None) => configured(file.password_file.as_deref(), file.password_command.as_deref())?,
+        (None, None) => configured(file.password_file.as_deref(), file.password_command.as_deref(), timeout)?,
     };
     options.sentinel_username.clone_from(&file.sentinel.username);
-    options.sentinel_password =
-        configured(file.sentinel.password_file.as_deref(), file.sentinel.password_command.as_deref())?;
+    options.sentinel_password = configured(
+        file.sentinel.password_file.as_deref(),
+        file.sentinel.password_command.as_deref(),
+        timeout,
+    )?;
     options.tls.ca_file = global.tls_ca.clone().or_else(|| file.tls.ca_file.clone());
     options.tls.cert_file = global.tls_cert.clone().or_else(|| file.tls.cert_file.clone());
     options.tls.key_file = global.tls_key.clone().or_else(|| file.tls.key_file.clone());
     Ok(options)
 }
 
-fn password_of_environment() -> Option<SecretString> {
-    std::env::var("LARDER_PASSWORD").ok().filter(|password| !password.is_empty()).map(SecretString::from)
+fn password_of_environment() -> Result<Option<SecretString>> {
+    match std::env::var("LARDER_PASSWORD") {
+        Ok(password) => Ok(Some(password).filter(|password| !password.is_empty()).map(SecretString::from)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(UsageError("LARDER_PASSWORD is not UTF-8".to_owned()).into()),
+    }
 }
 
-fn configured(file: Option<&Path>, command: Option<&str>) -> Result<Option<SecretString>> {
+fn configured(file: Option<&Path>, command: Option<&str>, timeout: Duration) -> Result<Option<SecretString>> {
     match (file, command) {
         (Some(_), Some(_)) => {
             Err(UsageError("password_file and password_command exclude each other".to_owned()).into())
         }
         (Some(path), None) => secret::from_file(path).map(Some),
-        (None, Some(command)) => secret::from_command(command).map(Some),
+        (None, Some(command)) => secret::from_command(command, timeout).map(Some),
         (None, None) => Ok(None),
     }
 }

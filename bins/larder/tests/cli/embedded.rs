@@ -56,7 +56,7 @@ fn a_damaged_file_is_refused_with_the_place() -> Result<()> {
 fn a_file_that_is_not_there_is_a_wrong_argument() -> Result<()> {
     for (code, command) in [(2, "collect"), (3, "health")] {
         let run = Larder::new().ends(code, &["--cache", "memory:none.rdb", command])?;
-        run.says("the dump none.rdb cannot be read")?;
+        run.says("the dump none.rdb cannot be used")?;
     }
     Ok(())
 }

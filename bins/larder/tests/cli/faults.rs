@@ -1,7 +1,9 @@
 //! What is wrong is said once, clearly, with the right exit code, and without a secret.
 
-use anyhow::{Result, ensure};
-use larder_test_support::{TestServer, on_every_server};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use larder_test_support::{TestServer, on_every_server, until};
 
 use crate::larder::{Larder, Run, findings};
 
@@ -75,6 +77,99 @@ async fn tls_where_there_is_none_and_none_where_there_is() {
         run.ends(3, &["health"])?.says("/no/such.pem")
     })
     .await;
+}
+
+#[tokio::test]
+async fn certificates_that_are_something_else() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program).tls_with_client_certificates().start()?;
+        let files = server.certificates().context("certificates")?;
+        let path = |path: &Path| path.display().to_string();
+        let with = |ca: &Path, cert: &Path, key: &Path| {
+            Larder::of(&server.url())
+                .with("LARDER_TLS_CA", &path(ca))
+                .with("LARDER_TLS_CERT", &path(cert))
+                .with("LARDER_TLS_KEY", &path(key))
+        };
+        for (larder, words) in [
+            (
+                with(&files.ca_file, &files.client_key_file, &files.client_cert_file),
+                "there is no certificate in it",
+            ),
+            (
+                with(&files.ca_file, &files.client_cert_file, &files.server_key_file),
+                "the key of another certificate",
+            ),
+            (
+                with(&files.client_key_file, &files.client_cert_file, &files.client_key_file),
+                "there is no certificate",
+            ),
+        ] {
+            for (code, command) in [(3, ["health"].as_slice()), (2, &["collect"]), (2, &["config", "check"])]
+            {
+                larder.ends(code, command)?.says(words)?;
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_that_needs_no_password_is_that_user_and_no_other() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program).user("user larder on nopass +ping +info").start()?;
+        let url = format!("redis://larder@{}", server.node());
+        let verdict = Larder::of(&url).ends(0, &["--output", "json", "health"])?.json()?;
+        ensure!(
+            findings(&verdict, server.node().as_str()).iter().all(|id| !id.contains("auth")),
+            "{verdict:#}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        let run = Larder::of(&format!("redis://{}/99", server.node())).ends(1, &["collect"])?;
+        run.says("has no such database, or the user lacks the right +select")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watch_that_waits_for_a_frozen_server_can_be_ended() {
+    on_every_server(async |program| {
+        let mut server = TestServer::start(program)?;
+        server.pause()?;
+        let larder = Larder::of(&server.url()).with("LARDER_TIMEOUT", "60s");
+        let mut child = larder.command(&["watch"]).spawn()?;
+        // It is in its first look for as long as it is let.
+        let process = rustix::process::Pid::from_child(&child);
+        until("the end of it", || {
+            rustix::process::kill_process(process, rustix::process::Signal::INT)?;
+            Ok(child.try_wait()?)
+        })?;
+        server.resume()
+    })
+    .await;
+}
+
+#[test]
+fn a_password_command_that_does_not_end() -> Result<()> {
+    let larder = Larder::of("memory:sample").with("LARDER_TIMEOUT", "200ms");
+    larder.configure("password_command = \"exec sleep 600\"\n");
+    larder.ends(2, &["collect"])?.says("did not end within 200ms")
+}
+
+#[test]
+fn quiet_is_quiet() -> Result<()> {
+    let run = Larder::of("memory:sample").ends(0, &["-q", "collect"])?;
+    ensure!(run.stderr.is_empty(), "{run:#?}");
+    Ok(())
 }
 
 #[tokio::test]

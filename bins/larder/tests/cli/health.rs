@@ -1,5 +1,7 @@
 //! `larder health` on real servers of every topology.
 
+use std::process::Stdio;
+
 use anyhow::{Result, ensure};
 use larder_test_support::{
     ContainerFixture, DockerEngine, TestCluster, TestSentinel, TestServer, on_every_server,
@@ -121,6 +123,62 @@ async fn a_frozen_node_is_named_and_the_others_are_judged() {
         let other = cluster.servers[0].node().to_string();
         ensure!(check(&verdict, "node.ping", &other).as_deref() == Some("ok"), "{verdict:#}");
         cluster.servers[2].resume()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_sentinel_or_seed_is_named_and_the_others_are_judged() {
+    on_every_server(async |program| {
+        let mut sentinel = TestSentinel::start(program, 1)?;
+        let silent = sentinel.sentinels[0].node().to_string();
+        sentinel.sentinels[0].pause()?;
+        let larder = Larder::of(&sentinel.url()).with("LARDER_TIMEOUT", "1s");
+        let verdict = judged(&larder, 2)?;
+        ensure!(findings(&verdict, &silent) == ["node.timeout"], "{verdict:#}");
+        for server in &sentinel.servers {
+            let node = server.node().to_string();
+            ensure!(check(&verdict, "node.memory", &node).as_deref() == Some("ok"), "{verdict:#}");
+        }
+        for other in &mut sentinel.sentinels[1..] {
+            other.pause()?;
+        }
+        let verdict = judged(&larder, 2)?;
+        for sentinel in &sentinel.sentinels {
+            ensure!(findings(&verdict, sentinel.node().as_str()) == ["node.timeout"], "{verdict:#}");
+        }
+
+        let mut seed = TestServer::start(program)?;
+        seed.pause()?;
+        let larder = Larder::of(&format!("redis-cluster://{}", seed.node())).with("LARDER_TIMEOUT", "1s");
+        let verdict = judged(&larder, 2)?;
+        ensure!(findings(&verdict, seed.node().as_str()) == ["node.timeout"], "{verdict:#}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_of_itself_is_not_called_well() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program).user("user larder on >pass +ping").start()?;
+        let run = Larder::of(&server.url_as("larder", "pass")).ends(3, &["health"])?;
+        run.says("UNKNOWN")?;
+        run.says("node.info")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_does_not_make_it_well() {
+    on_every_server(async |program| {
+        let mut server = TestServer::start(program)?;
+        server.kill()?;
+        let larder = Larder::of(&server.url());
+        let mut child = larder.command(&["health"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        drop(child.stdout.take());
+        ensure!(child.wait()?.code() == Some(2));
+        Ok(())
     })
     .await;
 }

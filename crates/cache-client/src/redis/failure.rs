@@ -54,12 +54,14 @@ impl Request<'_> {
                 | ServerErrorKind::TryAgain
                 | ServerErrorKind::Moved
                 | ServerErrorKind::Ask => Error::ClusterDown { node, source: Arc::new(error) },
+                ServerErrorKind::NoPerm if words.contains("switch database") => not_selected(node),
                 ServerErrorKind::NoPerm => Error::NotPermitted { node, command, source: Arc::new(error) },
                 _ if words.contains("max number of clients") => Error::TooManyClients { node },
                 _ if words.contains("cluster support disabled") => {
                     let reason = "the server was not started as a node of a cluster".to_owned();
                     Error::Unsupported { node, capability: Capability::Cluster, reason }
                 }
+                _ if words.contains("switch database") => not_selected(node),
                 _ if is_unknown_command(&words) => {
                     Error::UnknownCommand { node, command, source: Arc::new(error) }
                 }
@@ -73,11 +75,8 @@ impl Request<'_> {
             _ if matches!(code, "NOAUTH" | "WRONGPASS") => {
                 Error::Authentication { node, source: login(&words) }
             }
+            _ if words.contains("switch database") => not_selected(node),
             ErrorKind::ClusterConnectionNotFound => Error::ClusterDown { node, source: Arc::new(error) },
-            _ if words.contains("switch database") => {
-                let source = said("the server has no such database, or the user lacks the right +select");
-                Error::Server { node, command: "SELECT".to_owned(), source }
-            }
             _ if code == "OOM" => Error::OutOfMemory { node },
             _ if words.contains("max number of clients") => Error::TooManyClients { node },
             ErrorKind::Extension => Error::Server { node, command, source: Arc::new(error) },
@@ -94,6 +93,12 @@ impl Request<'_> {
 fn is_unknown_command(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     words.contains("unknown command") || words.contains("unknown subcommand") || words.contains("is disabled")
+}
+
+/// A new connection could not go to the database that was asked for.
+fn not_selected(node: NodeAddress) -> Error {
+    let source = said("the server has no such database, or the user lacks the right +select");
+    Error::Server { node, command: "SELECT".to_owned(), source }
 }
 
 /// What is wrong with a login. The client library's own words may hold what was sent, so they are not passed on.

@@ -64,7 +64,7 @@ fn ids(store: &SqliteStore, table: &str) -> Result<Vec<i64>> {
         let ids = statement.query_map([], |row| row.get(0))?;
         ids.collect::<rusqlite::Result<Vec<i64>>>()
     };
-    read(&store.reader()).map_err(|source| store.failed("read what is kept", source))
+    store.reading(|connection| read(connection).map_err(|source| store.failed("read what is kept", source)))
 }
 
 impl Part {

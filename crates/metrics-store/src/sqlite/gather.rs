@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, ToSql};
 use crate::error::is_sqlite_damage;
 
 /// Times that occur: 285 years around 1970, in microseconds. A range is halved from there.
-const LIMIT: i64 = 1 << 53;
+pub(super) const LIMIT: i64 = 1 << 53;
 /// How often a range is halved around a damage: down to about half an hour.
 const DEPTH: u32 = 24;
 /// How many damaged places are gone around before the rest is given up.

@@ -5,8 +5,8 @@ use std::path::Path;
 use larder_metrics_model::Snapshot;
 use rusqlite::{Connection, Row, params};
 
-use super::gather::{Gathered, Rows};
-use crate::{Damage, Error, History, Query, Result, Take, body, error::is_sqlite_damage, moment};
+use super::{gather::Rows, missing::Missing};
+use crate::{Damage, Error, History, Query, Result, Take, body, moment};
 
 /// A snapshot as it is stored.
 pub(super) struct StoredSnapshot {
@@ -24,12 +24,17 @@ pub(super) fn snapshots(connection: &Connection, path: &Path, query: &Query) -> 
     let range = narrowed(connection, query).map_err(failed)?;
     let rows = Rows { sql: IN_RANGE, time: 0, more: &[&query.cache], read: stored };
     let gathered = rows.gather(connection, range).map_err(failed)?;
-    let mut damaged = damage(&gathered, path, "snapshots");
+    let mut missing = Missing::of("snapshots");
+    missing.add(&gathered, path);
+    let mut damaged = missing.damage(path);
     let mut found: Vec<(i64, Snapshot)> = Vec::with_capacity(gathered.rows.len());
     for StoredSnapshot { at, body } in gathered.rows {
         match body::decode_text(&body) {
             Ok(snapshot) => found.push((at, snapshot)),
-            Err(reason) => damaged.push(Damage::new(path, reason).in_part(place("snapshot of", at))),
+            Err(reason) => {
+                let part = format!("snapshot of {}", moment::time(at));
+                damaged.push(Damage::new(path, reason).in_part(part));
+            }
         }
     }
     found.sort_by(|(a_at, a), (b_at, b)| (a_at, &a.cache).cmp(&(b_at, &b.cache)));
@@ -37,42 +42,16 @@ pub(super) fn snapshots(connection: &Connection, path: &Path, query: &Query) -> 
     Ok(History { snapshots: found.into_iter().map(|(_, snapshot)| snapshot).collect(), damaged })
 }
 
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<Vec<Damage>> {
-    let failed = |source| Error::sqlite(path, "check the file", source);
-    let mut statement = connection.prepare("PRAGMA quick_check").map_err(failed)?;
-    let mut rows = statement.query([]).map_err(failed)?;
-    let mut damaged = Vec::new();
-    loop {
-        match rows.next() {
-            Ok(None) => return Ok(damaged),
-            Ok(Some(row)) => {
-                let found: String = row.get(0).map_err(failed)?;
-                damaged
-                    .extend(found.lines().filter(|line| *line != "ok").map(|line| Damage::new(path, line)));
-            }
-            Err(error) if is_sqlite_damage(&error) => {
-                damaged.push(Damage::new(path, error));
-                return Ok(damaged);
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    }
-}
-
-/// Says what of a table could not be read.
-pub(super) fn damage<T>(gathered: &Gathered<T>, path: &Path, table: &str) -> Vec<Damage> {
-    let mut damaged = Vec::new();
-    if let Some(reason) = &gathered.reason {
-        damaged.extend(gathered.gaps.iter().map(|(from, until)| {
-            let part = format!("{} and {}", place(&format!("{table} between"), *from), moment::time(*until));
-            Damage::new(path, reason).in_part(part)
-        }));
-    }
-    if gathered.senseless > 0 {
-        let reason = format_args!("{} rows make no sense", gathered.senseless);
-        damaged.push(Damage::new(path, reason).in_part(table));
-    }
-    damaged
+/// Tells whether the snapshot of this moment and cache is there, whole.
+pub(super) fn holds(connection: &Connection, path: &Path, snapshot: &Snapshot) -> Result<bool> {
+    let at = moment::of(snapshot)?;
+    let found = connection
+        .prepare_cached(
+            "SELECT 1 FROM snapshots JOIN caches ON caches.id = snapshots.cache \
+             WHERE snapshots.at = ?1 AND caches.name = ?2",
+        )
+        .and_then(|mut found| found.exists(params![at, snapshot.cache.as_deref().unwrap_or_default()]));
+    found.map_err(|source| Error::sqlite(path, "look for the snapshot", source))
 }
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSnapshot> {
@@ -103,8 +82,4 @@ fn narrowed(connection: &Connection, query: &Query) -> rusqlite::Result<(i64, i6
         // Fewer than that, or the index is damaged: all of them then.
         (None | Some(Err(_)), _) => (from, until),
     })
-}
-
-fn place(what: &str, at: i64) -> String {
-    format!("{what} {}", moment::time(at))
 }

@@ -12,7 +12,13 @@ use larder_metrics_model::{NodeAddress, Snapshot};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::source::Source;
-use super::{expiry, gather::Rows, in_transaction, read, schema, series, write};
+use super::{
+    expiry,
+    gather::{Gathered, Rows},
+    in_transaction,
+    missing::Missing,
+    read, schema, series, write,
+};
 use crate::{
     Damage, Error, Resolution, Result, body,
     folder::free_name,
@@ -43,7 +49,10 @@ struct Copy<'a> {
     path: &'a Path,
     from: &'a Connection,
     to: &'a Connection,
-    lost: Vec<Damage>,
+    /// What could not be read, of each table.
+    missing: Vec<Missing>,
+    /// Snapshots that could be read and are none.
+    broken: Vec<Damage>,
 }
 
 pub(super) fn salvage(path: &Path) -> Result<Salvaged> {
@@ -56,7 +65,7 @@ pub(super) fn salvage(path: &Path) -> Result<Salvaged> {
     let mut new = schema::open(&new_path)?;
     let failed = |error| Error::sqlite(&new_path, "write the new file", error);
     let mut salvaged = in_transaction(&mut new, |to| {
-        let mut copy = Copy { path, from: source.connection(), to, lost: Vec::new() };
+        let mut copy = Copy { path, from: source.connection(), to, missing: Vec::new(), broken: Vec::new() };
         copy.run()?;
         Ok(Salvaged {
             moved_to: PathBuf::new(),
@@ -64,7 +73,7 @@ pub(super) fn salvage(path: &Path) -> Result<Salvaged> {
             samples: count(to, "samples")?,
             hours: count(to, "hourly")?,
             days: count(to, "daily")?,
-            lost: copy.lost,
+            lost: copy.lost(),
         })
     })
     .map_err(failed)?;
@@ -93,7 +102,7 @@ impl Copy<'_> {
             self.points(Resolution::Daily, old, new)?;
         }
         self.snapshots()?;
-        if !self.lost.is_empty() {
+        if !self.missing.is_empty() || !self.broken.is_empty() {
             self.make_again(Resolution::Hourly)?;
             self.make_again(Resolution::Daily)?;
         }
@@ -185,13 +194,13 @@ impl Copy<'_> {
                 read: read::stored,
             };
             let gathered = rows.gather(self.from, range)?;
-            self.lost.extend(read::damage(&gathered, self.path, "snapshots"));
+            self.note("snapshots", &gathered);
             for stored in gathered.rows {
                 match body::decode_text(&stored.body) {
                     Ok(snapshot) => self.put_snapshot(stored.at, &stored.body, &snapshot)?,
                     Err(reason) => {
                         let part = format!("snapshot of {}", moment::time(stored.at));
-                        self.lost.push(Damage::new(self.path, reason).in_part(part));
+                        self.broken.push(Damage::new(self.path, reason).in_part(part));
                     }
                 }
             }
@@ -258,10 +267,27 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn all<T>(&mut self, table: &str, rows: &Rows<'_, T>) -> rusqlite::Result<Vec<T>> {
+    fn all<T>(&mut self, table: &'static str, rows: &Rows<'_, T>) -> rusqlite::Result<Vec<T>> {
         let gathered = rows.gather(self.from, (i64::MIN, i64::MAX))?;
-        self.lost.extend(read::damage(&gathered, self.path, table));
+        self.note(table, &gathered);
         Ok(gathered.rows)
+    }
+
+    fn note<T>(&mut self, table: &'static str, gathered: &Gathered<T>) {
+        if gathered.gaps.is_empty() && gathered.senseless == 0 {
+            return;
+        }
+        let known = self.missing.iter().position(|missing| missing.table() == table);
+        let place = known.unwrap_or(self.missing.len());
+        if known.is_none() {
+            self.missing.push(Missing::of(table));
+        }
+        self.missing[place].add(gathered, self.path);
+    }
+
+    fn lost(self) -> Vec<Damage> {
+        let missing = self.missing.into_iter().flat_map(|missing| missing.damage(self.path));
+        missing.chain(self.broken).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables, and how a file comes to have them.
 
-use std::{path::Path, thread, time::Duration};
+use std::{fs::File, path::Path, thread, time::Duration};
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -14,7 +14,8 @@ const APPLICATION_ID: i64 = 0x4c52_4452;
 const ATTEMPTS: u32 = 500;
 const ATTEMPT_STEP: Duration = Duration::from_millis(10);
 
-/// What brings a file from each schema to the next; `user_version` counts them. Entries are only ever added.
+/// What brings a file from each schema to the next; `user_version` counts them. Entries are only ever added. Whoever reads
+/// only cannot bring a file to the next: with a second entry, [`is_made`] has to say what becomes of older files.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE caches (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE series (
@@ -40,7 +41,7 @@ const MIGRATIONS: &[&str] = &["
 
 /// Opens a file, and makes it a history where it is empty or not there.
 pub(super) fn open(path: &Path) -> Result<Connection> {
-    let failed = |source| Error::sqlite(path, "open the history", source);
+    let failed = |source| unopened(path, source);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Looked at first: the file of another program must not be touched, not even its journal mode.
@@ -51,6 +52,37 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     in_transaction(&mut connection, |connection| migrate(connection)).map_err(failed)?;
     Ok(connection)
+}
+
+/// Makes a history that has nothing in it, in memory.
+pub(super) fn empty(path: &Path) -> Result<Connection> {
+    let failed = |source| Error::sqlite(path, "make an empty history", source);
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    migrate(&connection).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Tells whether a file that is open for reading has its tables; one that is empty has none.
+pub(super) fn is_made(connection: &Connection, path: &Path) -> Result<bool> {
+    let failed = |source| Error::sqlite(path, "open the history to read it", source);
+    if let Some(refused) = refusal(connection, path).map_err(failed)? {
+        return Err(refused);
+    }
+    Ok(number(connection, "user_version").map_err(failed)? > 0)
+}
+
+/// Says why a file cannot be opened. `SQLite` does not tell what the operating system said: that is asked again.
+fn unopened(path: &Path, source: rusqlite::Error) -> Error {
+    if matches!(source.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) {
+        if let Err(source) = File::options().append(true).create(true).open(path) {
+            return Error::io(path, "open the history", source);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Err(source) = tempfile::tempfile_in(folder) {
+            return Error::io(folder, "write into the folder", source);
+        }
+    }
+    Error::sqlite(path, "open the history", source)
 }
 
 fn refusal(connection: &Connection, path: &Path) -> rusqlite::Result<Option<Error>> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use larder_metrics_model::NodeAddress;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{expiry, gather::Rows, read, write};
+use super::{expiry, gather::Rows, missing::Missing, write};
 use crate::{Error, Resolution, Result, Series, SeriesName, SeriesQuery, rollup, rollup::Rollup};
 
 pub(super) fn series(connection: &Connection, path: &Path, query: &SeriesQuery) -> Result<Series> {
@@ -15,20 +15,20 @@ pub(super) fn series(connection: &Connection, path: &Path, query: &SeriesQuery) 
         Some(resolution) => resolution,
         None => finest(connection, query, &ids).map_err(failed)?,
     };
-    let mut damaged = Vec::new();
+    let mut missing = Missing::of(table(resolution));
     let mut found: Vec<(i64, Rollup)> = Vec::new();
     for id in &ids {
         let sql = sql(resolution);
         let rows = Rows { sql: &sql, time: 0, more: &[id], read: reader(resolution) };
         let gathered = rows.gather(connection, query.range(resolution)).map_err(failed)?;
-        damaged.extend(read::damage(&gathered, path, table(resolution)));
+        missing.add(&gathered, path);
         found.extend(gathered.rows);
     }
     if ids.len() > 1 {
         found = merged(found, resolution);
     }
     let points = found.iter().map(|(start, rollup)| rollup.point(*start)).collect();
-    Ok(Series { resolution, points, damaged })
+    Ok(Series { resolution, points, damaged: missing.damage(path) })
 }
 
 pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<SeriesName>> {

@@ -58,7 +58,7 @@ pub(super) fn import(
     snapshots: impl IntoIterator<Item = Snapshot>,
     now: DateTime<Utc>,
 ) -> Result<Imported> {
-    let cutoffs = store.shared.retention.cutoffs(now);
+    let cutoffs = store.to_write()?.retention.cutoffs(now);
     let mut imported = Imported::default();
     let mut snapshots = snapshots.into_iter();
     loop {

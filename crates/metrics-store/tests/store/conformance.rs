@@ -30,10 +30,14 @@ async fn is_empty_at_first(store: &dyn MetricsStore) {
 
 async fn stores_each_moment_once(store: &dyn MetricsStore) {
     let one = with_node(0);
-    assert!(store.append(&one).await.unwrap().is_new);
+    let first = store.append(&one).await.unwrap();
+    assert!(first.is_new && !first.written_to.is_empty(), "{first:?}");
+    assert!(first.written_to.iter().all(|file| file.is_file()), "{first:?}");
     let mut again = one.clone();
     again.cache_stats.hit_count = Some(99);
-    assert!(!store.append(&again).await.unwrap().is_new);
+    let second = store.append(&again).await.unwrap();
+    assert!(!second.is_new);
+    assert_eq!(second.written_to, first.written_to, "it is there, whoever stored it");
     let history = store.read(&Query::default()).await.unwrap();
     assert_eq!(history.snapshots, [one], "whole, and as it was first");
 }
@@ -129,7 +133,7 @@ async fn refuses_what_has_no_time(store: &dyn MetricsStore) {
         let refused = store.append(&snapshot).await.unwrap_err();
         let is_no_time = |error: &Error| matches!(error, Error::NoTime { .. });
         match &refused {
-            Error::AllFailed { failures } => assert!(failures.iter().all(is_no_time), "{refused}"),
+            Error::AllFailed { failures, .. } => assert!(failures.iter().all(is_no_time), "{refused}"),
             refused => assert!(is_no_time(refused), "{refused}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Files that were truncated, flipped, emptied or overwritten: named, and the rest goes on.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use larder_metrics_store::{Error, Query, Resolution, Retention, SeriesQuery, SqliteStore};
 
@@ -139,6 +139,9 @@ fn a_truncated_database_is_named_and_salvaged() {
         drop(opened);
         let salvaged = SqliteStore::salvage(&path).unwrap();
         assert!(!salvaged.lost.is_empty(), "{share} %");
+        let named: BTreeSet<String> = salvaged.lost.iter().map(ToString::to_string).collect();
+        assert_eq!(named.len(), salvaged.lost.len(), "each once: {:?}", salvaged.lost);
+        assert!(named.iter().all(|words| !words.contains("1684") && !words.contains("2255")), "{named:?}");
         assert!(salvaged.moved_to.exists());
         let store = SqliteStore::open(&path, Retention::default()).unwrap();
         assert_eq!(store.check().unwrap(), [], "{share} %");
@@ -158,6 +161,7 @@ fn a_first_page_that_is_gone_costs_nothing_else() {
     fs::write(&path, &bytes).unwrap();
     let refused = SqliteStore::open(&path, Retention::default()).unwrap_err();
     assert!(refused.is_damage(), "{refused}");
+    assert!(SqliteStore::open_to_read(&path).unwrap_err().is_damage());
     let salvaged = SqliteStore::salvage(&path).unwrap();
     assert_eq!((salvaged.snapshots, salvaged.hours, salvaged.days), (2880, 48 * 5, 2 * 5), "{salvaged:?}");
     assert_eq!(fs::read(&salvaged.moved_to).unwrap(), bytes);
@@ -182,12 +186,18 @@ fn damaged_pages_cost_what_was_on_them() {
         }
         fs::write(&path, &bytes).unwrap();
         let store = SqliteStore::open(&path, Retention::default()).unwrap();
-        assert!(!store.check().unwrap().is_empty(), "{round}");
+        let found = store.check().unwrap();
+        assert!((1..=8).contains(&found.len()), "{round}: {found:?}");
+        let parts: BTreeSet<_> = found.iter().map(|damage| &damage.part).collect();
+        assert_eq!(parts.len(), found.len(), "{round}: each part once: {found:?}");
+        let read_only = SqliteStore::open_to_read(&path).unwrap();
+        assert_eq!(read_only.check().unwrap(), found, "{round}");
         let read = store.read_blocking(&Query::default()).unwrap();
         assert!(read.snapshots.len() > 2500, "{round}: {} {:?}", read.snapshots.len(), read.damaged);
         drop(store);
         let salvaged = SqliteStore::salvage(&path).unwrap();
         assert!(salvaged.snapshots > 2500, "{round}: {salvaged:?}");
+        assert!(salvaged.lost.len() <= 6, "three pages are told as three places or so: {:?}", salvaged.lost);
         let store = SqliteStore::open(&path, Retention::default()).unwrap();
         assert_eq!(store.check().unwrap(), [], "{round}");
         let mended = store.series_blocking(&daily).unwrap();

@@ -1,32 +1,10 @@
 //! A disk that is really full.
 
-use std::{fs, io::Write, path::Path, process::Command};
+use std::{fs, io::Write, sync::Arc};
 
-use larder_metrics_store::{MetricsStore, Query};
+use larder_metrics_store::{Histories, MetricsStore, Query, Retention, SqliteStore};
 
-use crate::support::{files, seconds, sqlite, with_node};
-
-/// A small disk of its own; taken away on drop.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path());
-        mount.output().is_ok_and(|done| done.status.success()).then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
-}
+use crate::support::{SmallDisk, at, files, seconds, sqlite, with_node};
 
 async fn survives_a_full_disk(disk: &SmallDisk, store: &dyn MetricsStore) {
     let mut stored = Vec::new();
@@ -43,7 +21,8 @@ async fn survives_a_full_disk(disk: &SmallDisk, store: &dyn MetricsStore) {
             Ok(_) => stored.push(second),
             Err(error) => {
                 assert!(error.is_disk_full(), "{error:?}");
-                assert!(error.to_string().contains("the disk is full"), "{error}");
+                let words = chain(&error);
+                assert_eq!(words.matches("disk is full").count(), 1, "{words}");
                 refused += 1;
             }
         }
@@ -64,10 +43,7 @@ async fn survives_a_full_disk(disk: &SmallDisk, store: &dyn MetricsStore) {
 
 #[tokio::test]
 async fn nothing_stored_is_lost_and_it_goes_on_when_there_is_room() {
-    let Some(disk) = SmallDisk::new() else {
-        let _ = writeln!(std::io::stderr(), "skipped, because a small disk cannot be mounted here");
-        return;
-    };
+    let Some(disk) = SmallDisk::new() else { return };
     survives_a_full_disk(&disk, &files(disk.path())).await;
     let names = fs::read_dir(disk.path().join("metrics")).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
@@ -77,4 +53,46 @@ async fn nothing_stored_is_lost_and_it_goes_on_when_there_is_room() {
     let store = sqlite(disk.path());
     survives_a_full_disk(&disk, &store).await;
     assert_eq!(store.check().unwrap(), []);
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}
+
+#[tokio::test]
+async fn what_both_stores_said_is_in_the_words() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let (series, daily) = (sqlite(disk.path()), files(disk.path()));
+    let stores: [Arc<dyn MetricsStore>; 2] = [Arc::new(series.clone()), Arc::new(daily.clone())];
+    let both = Histories::new(stores);
+    let first = both.append(&with_node(0)).await.unwrap();
+    let day = daily.folder().join("cache_metrics_2026-03-14.json");
+    assert_eq!(first.written_to, [series.path().to_owned(), day.clone()]);
+    let mut ballast = fs::File::create(disk.path().join("ballast")).unwrap();
+    while ballast.write_all(&[7; 512]).is_ok() {}
+    let (mut second, mut written_to) = (1, Vec::new());
+    let failed = loop {
+        match both.append(&with_node(second)).await {
+            Ok(appended) => written_to = appended.written_to,
+            Err(error) => break error,
+        }
+        second += 1;
+        assert!(second < 400, "the disk did get full");
+    };
+    // Whatever still had room is told, and nothing else.
+    assert!(second == 1 || !written_to.is_empty());
+    assert!(failed.is_disk_full(), "{failed}");
+    let words = failed.to_string();
+    assert_eq!(words, chain(&failed), "all is in the message");
+    for expected in ["nothing was stored: ", &day.display().to_string(), &series.path().display().to_string()]
+    {
+        assert_eq!(words.matches(expected).count(), 1, "{expected}: {words}");
+    }
+    let outcome = both.apply_retention(at(0)).await.unwrap();
+    assert!(outcome.failed.iter().all(|error| error.path().is_some()), "{outcome:?}");
+
+    let new = disk.path().join("new.sqlite");
+    let refused = SqliteStore::open(&new, Retention::default()).unwrap_err();
+    assert!(refused.is_disk_full() && refused.path() == Some(new.as_path()), "{refused:?}");
 }

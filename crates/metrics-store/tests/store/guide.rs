@@ -101,6 +101,8 @@ fn earlier_snapshots_are_thinned_and_old_files_removed_only_as_configured() {
     }
     let kept = store.read_blocking(&Query::default()).unwrap();
     assert_eq!(seconds(&kept.snapshots), [0, 900, 1800, 2700, 59 * 60], "one in 15 minutes, and the newest");
+    let late = store.append_blocking(&snapshot(61)).unwrap();
+    assert!(late.is_new && late.written_to.is_empty(), "thinned out at once: {late:?}");
 
     let years_later = crate::support::at(20 * 365 * 86_400);
     assert!(store.apply_retention_blocking(years_later).unwrap().files_removed.is_empty(), "kept for ever");

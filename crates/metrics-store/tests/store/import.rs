@@ -40,6 +40,11 @@ fn an_import_leaves_what_appending_and_retention_would() {
         assert!(!a.points.is_empty());
         assert_eq!(a, b);
     }
+    let known = appended.append_blocking(&snapshots[0]).unwrap();
+    assert!(
+        !known.is_new && known.written_to.is_empty(),
+        "it was stored, and is past its retention: {known:?}"
+    );
     let query = SeriesQuery::new("hits");
     assert_eq!(imported.series_blocking(&query).unwrap(), appended.series_blocking(&query).unwrap());
     let [a, b] = [&imported, &appended].map(|store| store.read_blocking(&Query::default()).unwrap());

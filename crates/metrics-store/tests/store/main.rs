@@ -12,5 +12,6 @@ mod guide;
 mod import;
 mod processes;
 mod properties;
+mod read_only;
 mod side_by_side;
 mod support;

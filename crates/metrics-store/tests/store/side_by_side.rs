@@ -17,16 +17,24 @@ async fn one_that_fails_does_not_keep_the_other_from_its_work() {
         let both = Histories::new(order);
         let outcome = both.append(&snapshot(1)).await.unwrap();
         assert_eq!(outcome.failed.len(), 1, "{outcome:?}");
+        assert_eq!(outcome.written_to, [folder.path().join("history.sqlite")], "the one that did");
         let history = both.read(&Query::default()).await.unwrap();
         assert_eq!((history.snapshots, history.damaged.len()), (vec![snapshot(1)], 1));
+        let words = history.damaged[0].to_string();
+        let file = folder.path().join("file").display().to_string();
+        assert_eq!(words.matches(&file).count(), 1, "{words}");
+        assert!(words.contains("os error"), "the cause is told: {words}");
         assert_eq!(both.series(&SeriesQuery::new("hits")).await.unwrap().points.len(), 1);
         assert_eq!(both.apply_retention(at(2)).await.unwrap().failed.len(), 1);
     }
     let neither = Histories::new([broken]);
     assert!(
-        matches!(neither.append(&snapshot(2)).await, Err(Error::AllFailed { failures }) if failures.len() == 1)
+        matches!(neither.append(&snapshot(2)).await, Err(Error::AllFailed { failures, .. }) if failures.len() == 1)
     );
-    assert!(neither.read(&Query::default()).await.is_err());
+    let refused = neither.read(&Query::default()).await.unwrap_err().to_string();
+    assert!(refused.starts_with("the history cannot be read: "), "{refused}");
+    let outcome = neither.apply_retention(at(2)).await.unwrap();
+    assert_eq!(outcome.failed.len(), 1, "each store that could not is told, even where none could");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ pub(super) async fn run(args: &CheckArgs, settings: &Settings) -> Result<ExitCod
 }
 
 fn database(settings: &Settings) -> Vec<String> {
-    match settings.series().and_then(|series| series.check()) {
+    match SqliteStore::open_to_read(settings.file.metrics.series_path()).and_then(|series| series.check()) {
         Ok(damaged) => damaged.iter().map(Damage::to_string).collect(),
         Err(error) => vec![format!("{:#}", anyhow::Error::new(error))],
     }

@@ -1,6 +1,13 @@
 //! The live numbers on a terminal.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Result;
 use larder_maintenance::{LiveFigures, Watch};
@@ -12,6 +19,7 @@ use ratatui::{
     text::{Line, Text},
     widgets::{Row, Table},
 };
+use tokio::sync::Notify;
 
 use super::WatchArgs;
 use crate::{config::Settings, context::now, output::format};
@@ -31,31 +39,63 @@ async fn draw(
     settings: &Settings,
     watch: &mut Watch,
 ) -> Result<()> {
+    let keys = Keys::read();
     let mut looks = 0;
     loop {
-        let look = watch.look(now()).await;
+        let look = tokio::select! {
+            look = watch.look(now()) => look,
+            () = keys.end() => return Ok(()),
+        };
         terminal.draw(|frame| view(frame, &settings.url.name(), args.interval, &look))?;
         looks += 1;
-        if args.count.is_some_and(|count| looks >= count.get()) || asked_to_end(args.interval).await? {
+        if args.count.is_some_and(|count| looks >= count.get()) {
             return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(args.interval) => {}
+            () = keys.end() => return Ok(()),
         }
     }
 }
 
-/// Waits until the next look is due, or someone asks to end.
-async fn asked_to_end(interval: Duration) -> Result<bool> {
-    let wait = move || -> std::io::Result<bool> {
-        let due = std::time::Instant::now() + interval;
-        while let Some(left) =
-            due.checked_duration_since(std::time::Instant::now()).filter(|left| !left.is_zero())
-        {
-            if event::poll(left)? && is_end(&event::read()?) {
-                return Ok(true);
+/// Reads the keyboard in a thread of its own, so that an end is seen while a node is waited for.
+struct Keys {
+    end: Arc<Notify>,
+    dropped: Arc<AtomicBool>,
+}
+
+const LOOKS_FOR_KEYS_EVERY: Duration = Duration::from_millis(100);
+
+impl Keys {
+    fn read() -> Self {
+        let keys = Self { end: Arc::default(), dropped: Arc::default() };
+        let (end, dropped) = (Arc::clone(&keys.end), Arc::clone(&keys.dropped));
+        std::thread::spawn(move || {
+            while !dropped.load(Ordering::Relaxed) {
+                // A terminal that is gone ends it as well.
+                let is_over = match event::poll(LOOKS_FOR_KEYS_EVERY) {
+                    Ok(true) => event::read().map_or(true, |event| is_end(&event)),
+                    Ok(false) => false,
+                    Err(_) => true,
+                };
+                if is_over {
+                    end.notify_one();
+                    return;
+                }
             }
-        }
-        Ok(false)
-    };
-    Ok(tokio::task::spawn_blocking(wait).await??)
+        });
+        keys
+    }
+
+    async fn end(&self) {
+        self.end.notified().await;
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.dropped.store(true, Ordering::Relaxed);
+    }
 }
 
 fn is_end(event: &Event) -> bool {
