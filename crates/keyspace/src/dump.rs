@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub struct DumpFile {
     path: PathBuf,
     file: File,
-    bytes: u64,
+    bytes: Option<u64>,
 }
 
 /// How far reading has come.
@@ -24,8 +24,8 @@ pub struct DumpFile {
 pub struct Progress {
     /// Bytes read.
     pub bytes: u64,
-    /// Bytes in the file.
-    pub total_bytes: u64,
+    /// Bytes in the file; a pipe or a device has no length.
+    pub total_bytes: Option<u64>,
 }
 
 /// What reading a file to its end has shown.
@@ -47,13 +47,13 @@ impl DumpFile {
     /// [`Error::Open`] where it is not there or cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let open = |path: &Path| -> io::Result<(File, u64)> {
+        let open = |path: &Path| -> io::Result<(File, Option<u64>)> {
             let file = File::open(path)?;
             let about = file.metadata()?;
             if about.is_dir() {
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
             }
-            Ok((file, about.len()))
+            Ok((file, about.is_file().then_some(about.len())))
         };
         match open(&path) {
             Ok((file, bytes)) => Ok(Self { path, file, bytes }),
@@ -68,8 +68,7 @@ impl DumpFile {
     pub fn read(self, mut key: impl FnMut(&Skimmed<'_>), progress: impl FnMut(Progress)) -> Result<DumpRead> {
         let Self { path, file, bytes } = self;
         let mut options = ReadOptions::default();
-        // A pipe or a device has no length to hold lengths against.
-        options.total_bytes = (bytes > 0).then_some(bytes);
+        options.total_bytes = bytes;
         let source = Counted { file, read: 0, told: 0, total_bytes: bytes, progress };
         let all = || -> larder_rdb::Result<DumpRead> {
             let mut reader = Reader::with_options(source, options)?;
@@ -89,7 +88,7 @@ struct Counted<P> {
     file: File,
     read: u64,
     told: u64,
-    total_bytes: u64,
+    total_bytes: Option<u64>,
     progress: P,
 }
 

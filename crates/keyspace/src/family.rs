@@ -6,6 +6,8 @@
 ///
 /// An identifier is a segment of digits alone, of eight or more hexadecimal digits and hyphens with a digit among them,
 /// or the last segment, whatever it is.
+///
+/// What is longer than 512 bytes is no family either, but a name.
 #[must_use]
 pub fn family_of(key: &[u8]) -> &[u8] {
     let mut end = 0;
@@ -16,8 +18,10 @@ pub fn family_of(key: &[u8]) -> &[u8] {
         }
         end += length + 1;
     }
-    &key[..end]
+    if end > LONGEST_FAMILY_BYTES { &[] } else { &key[..end] }
 }
+
+const LONGEST_FAMILY_BYTES: usize = 512;
 
 const MOST_SEGMENTS: usize = 2;
 const SHORTEST_HEXADECIMAL: usize = 8;
@@ -55,6 +59,7 @@ mod tests {
         ] {
             assert_eq!(family_of(key.as_bytes()), family.as_bytes(), "{key}");
         }
+        assert_eq!(family_of(format!("{}:x", "a".repeat(600)).as_bytes()), b"");
     }
 
     proptest! {

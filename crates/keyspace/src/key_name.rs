@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// The name of a key, or of a family of keys. Names are bytes; what is no UTF-8, and what is no visible character, is
-/// shown as `\xNN`, `\n` and so on, and a backslash as `\\`, so that every name is shown in a way of its own.
+/// shown as `\xNN` or `\u{N}`, and a backslash as `\\`, so that every name is shown in a way of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyName(Box<[u8]>);
 
@@ -30,7 +30,7 @@ impl fmt::Display for KeyName {
             for character in chunk.valid().chars() {
                 match character {
                     '\\' => shown.push_str("\\\\"),
-                    control if control.is_control() => shown.extend(control.escape_default()),
+                    hidden if is_hidden(hidden) => shown.extend(hidden.escape_unicode()),
                     other => shown.push(other),
                 }
             }
@@ -41,6 +41,18 @@ impl fmt::Display for KeyName {
         }
         f.pad(&shown)
     }
+}
+
+/// Tells whether a character is not seen, or changes how others are: controls, and the formatting characters that turn
+/// the direction of a line around, break it, or take no room (Unicode 16, categories Cc, Zl, Zp, and those of Cf that
+/// terminals obey).
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl Serialize for KeyName {
@@ -62,7 +74,9 @@ mod tests {
             ("größe".as_bytes(), "größe"),
             (b"a\xffb", "a\\xffb"),
             (b"a\\xffb", "a\\\\xffb"),
-            (b"a\nb\x00", "a\\nb\\u{0}"),
+            (b"a\nb\x00", "a\\u{a}b\\u{0}"),
+            ("a\u{202e}b".as_bytes(), "a\\u{202e}b"),
+            (b"\x1b[31m", "\\u{1b}[31m"),
             (b"", ""),
         ] {
             assert_eq!(KeyName::new(name).to_string(), shown);

@@ -11,8 +11,10 @@ use crate::KeyName;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BigKey {
-    /// Its name.
+    /// Its name, and of one that is longer than 1,024 bytes the beginning; `offset` says where the whole is.
     pub key: KeyName,
+    /// The bytes of its whole name.
+    pub key_bytes: u64,
     /// The number of its database.
     pub database: u64,
     /// Its type, as TYPE answers.
@@ -131,10 +133,14 @@ fn ranked(heap: BinaryHeap<Reverse<Ranked>>) -> Vec<BigKey> {
     heap.into_sorted_vec().into_iter().map(|Reverse(ranked)| ranked.key).collect()
 }
 
+/// How much of a name is kept: names can be as long as values.
+const MOST_KEPT_BYTES: usize = 1024;
+
 impl From<&Skimmed<'_>> for BigKey {
     fn from(key: &Skimmed<'_>) -> Self {
         Self {
-            key: KeyName::new(key.key),
+            key: KeyName::new(key.key.get(..MOST_KEPT_BYTES).unwrap_or(key.key)),
+            key_bytes: key.key.len() as u64,
             database: key.db,
             kind: key.kind().as_str(),
             layout: key.value_type.layout().as_str(),

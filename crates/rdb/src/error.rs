@@ -20,6 +20,9 @@ impl KeyName {
     }
 }
 
+/// How much of a name is shown; [`KeyName::as_bytes`] has the rest.
+const MOST_SHOWN_BYTES: usize = 128;
+
 impl From<&[u8]> for KeyName {
     fn from(bytes: &[u8]) -> Self {
         Self(bytes.into())
@@ -28,7 +31,12 @@ impl From<&[u8]> for KeyName {
 
 impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
+        match self.0.get(..MOST_SHOWN_BYTES) {
+            Some(start) if self.0.len() > MOST_SHOWN_BYTES => {
+                write!(f, "\"{}…\" ({} bytes)", start.escape_ascii(), self.0.len())
+            }
+            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
+        }
     }
 }
 

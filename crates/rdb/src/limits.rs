@@ -7,7 +7,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Longest key and longest name (aux field, consumer, group), in bytes. Default 16 MiB.
+    /// Longest key and longest name (aux field, consumer, group, function library), in bytes. Default 16 MiB: a name
+    /// is held whole, so a damaged length must not make a reader hold more. Servers take names up to 512 MiB, and
+    /// whoever has such ones sets that here.
     pub max_name_bytes: u64,
     /// Longest single string or packed node (ziplist, listpack, intset), before and after compression, in bytes.
     /// Default 512 MiB, which is what servers take (`proto-max-bulk-len`).

@@ -46,17 +46,23 @@ pub(crate) fn run(args: &KeysArgs, settings: &Settings) -> Result<ExitCode> {
 fn read(path: &Path, settings: &Settings, key: impl FnMut(&Skimmed<'_>)) -> Result<DumpRead> {
     let file = match DumpFile::open(path) {
         Err(error @ Error::Open { .. }) => {
-            return Err(anyhow::Error::new(error).context(UsageError("the dump cannot be read".to_owned())));
+            return Err(anyhow::Error::new(error).context(UsageError("no dump".to_owned())));
         }
         file => file?,
     };
     let bar = progress::of_bytes(settings.quiet);
-    let read = file.read(key, |progress| {
-        bar.set_length(progress.total_bytes);
-        bar.set_position(progress.bytes);
+    let read = file.read(key, |read| {
+        if let Some(total) = read.total_bytes {
+            progress::set_length(&bar, total);
+        }
+        bar.set_position(read.bytes);
     });
     bar.finish_and_clear();
-    let read = read?;
+    let read = read.map_err(|error| match &error {
+        Error::Refused { source: larder_rdb::Error::Limit { .. }, .. } => anyhow::Error::new(error)
+            .context("the file may be sound, but it asks for more than is taken from a file whose lengths may be damaged"),
+        _ => error.into(),
+    })?;
     if read.checksum == Checksum::Off || read.checksum == Checksum::Absent {
         message::warning(&format!("{} has no checksum, so damage may have gone unseen", path.display()));
     }

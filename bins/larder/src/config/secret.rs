@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read,
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
     sync::mpsc,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 
 use crate::command_error::UsageError;
@@ -24,28 +26,33 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretString> {
 /// Runs a command through the shell and takes what it prints, within a time; what it says otherwise goes to stderr.
 pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretString> {
     let wrong = |words: String| UsageError(format!("the password command {words}"));
-    let child = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut child = child.with_context(|| wrong("cannot be run".to_owned()))?;
+    let mut shell = Command::new("sh");
+    // A group of its own, so that what the command has started ends with it.
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let mut child = shell.spawn().with_context(|| wrong("cannot be run".to_owned()))?;
+    let group = Pid::from_child(&child);
     let stdout = child.stdout.take();
-    let (sender, printed) = mpsc::channel();
-    // Reading ends when the command, and whatever it has started, has closed its output.
+    let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
-        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text));
-        let _ = sender.send(read.map(|_| text));
+        let read = stdout.map_or(Ok(0), |stdout| stdout.take(MOST_PRINTED_BYTES).read_to_string(&mut text));
+        let _ = sender.send((read.map(|_| text), child.wait()));
     });
-    let Ok(printed) = printed.recv_timeout(timeout) else {
-        let _ = child.kill();
-        let _ = child.wait();
+    let Ok((printed, status)) = ended.recv_timeout(timeout) else {
+        // Where it ended at that very moment there is nothing to kill.
+        let _ = kill_process_group(group, Signal::KILL);
         return Err(wrong(format!("did not end within {}", humantime::format_duration(timeout))).into());
     };
-    let status = child.wait().with_context(|| wrong("cannot be waited for".to_owned()))?;
+    let status = status.with_context(|| wrong("cannot be waited for".to_owned()))?;
     if !status.success() {
         return Err(wrong(format!("ended with {status}")).into());
     }
     let printed = printed.map_err(|_| wrong("printed something that is not UTF-8".to_owned()))?;
     one_line(&printed).context(wrong("printed nothing".to_owned()))
 }
+
+/// A password is shorter.
+const MOST_PRINTED_BYTES: u64 = 64 << 10;
 
 fn one_line(text: &str) -> Option<SecretString> {
     let line = text.lines().next().unwrap_or_default();
@@ -79,7 +86,9 @@ mod tests {
 
     #[test]
     fn a_command_that_does_not_end_is_not_waited_for() {
-        let error = from_command("exec sleep 600", Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().contains("did not end within 50ms"), "{error}");
+        for command in ["sleep 600", "echo secret; exec >&-; sleep 600", "sleep 600; echo secret"] {
+            let error = from_command(command, Duration::from_millis(200)).unwrap_err();
+            assert!(error.to_string().contains("did not end within 200ms"), "{command}: {error}");
+        }
     }
 }

@@ -6,10 +6,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) fn of_bytes(quiet: bool) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(None, target);
-    let form = "{bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
-    // The form is known to be one.
+    // A pipe has no length, and so no end that could be told.
+    set_form(&bar, "{spinner} {binary_bytes}  {binary_bytes_per_sec}");
+    bar
+}
+
+/// Sets the length, once it is known.
+pub(crate) fn set_length(bar: &ProgressBar, bytes: u64) {
+    if bar.length() != Some(bytes) {
+        bar.set_length(bytes);
+        set_form(bar, "{bar:30} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left");
+    }
+}
+
+/// The forms are known to be such.
+fn set_form(bar: &ProgressBar, form: &str) {
     if let Ok(style) = ProgressStyle::with_template(form) {
         bar.set_style(style);
     }
-    bar
 }

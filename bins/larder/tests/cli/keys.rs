@@ -51,7 +51,9 @@ async fn what_a_server_saved_is_reported() {
         ensure!(top["by_bytes"].as_array().map(Vec::len) == Some(2), "{top:#}");
         ensure!(top["types"]["hash"]["by_bytes"][0]["key"] == "user:7", "{top:#}");
         larder.ends(0, &["keys", "top", "--type", "zset", &file])?.says("ranking")?;
-        larder.ends(2, &["keys", "top", "--type", "no-such", &file])?.says("it has hash, list")?;
+        larder.ends(2, &["keys", "top", "--type", "strng", &file])?.says("string")?;
+        let none = larder.ends(0, &["--output", "json", "keys", "top", "--type", "module", &file])?.json()?;
+        ensure!(none["by_bytes"] == serde_json::json!([]), "{none:#}");
         Ok(())
     })
     .await;
@@ -90,4 +92,49 @@ async fn a_refused_file_is_named_with_offset_and_key() {
 #[test]
 fn a_file_that_is_not_there() -> Result<()> {
     Larder::new().ends(2, &["keys", "report", "missing.rdb"])?.says("missing.rdb")
+}
+
+#[tokio::test]
+async fn names_that_are_long_or_not_seen() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        let long = "n".repeat(300_000);
+        server.run::<()>(&["SET", &long, "v"])?;
+        server.run::<()>(&["SET", "turned\u{202e}around\u{1b}[31m", "v"])?;
+        let file = saved(&server)?;
+        let larder = Larder::new();
+        fs::copy(&file, larder.folder().join("dump.rdb"))?;
+        let run = larder.ends(0, &["keys", "top", "dump.rdb"])?;
+        run.says("(300000 bytes)")?;
+        run.says("turned\\u{202e}around\\u{1b}[31m")?;
+        ensure!(run.stdout.len() < 10_000, "a long name is cut");
+        larder.ends(0, &["keys", "report", "dump.rdb"])?;
+
+        // Damage inside the long name's value is told without the whole name.
+        let bytes = fs::read(&file)?;
+        let end = bytes.windows(long.len()).position(|window| window == long.as_bytes());
+        let end = end.map_or(bytes.len() / 2, |start| start + long.len() + 1);
+        fs::write(larder.folder().join("cut.rdb"), &bytes[..end])?;
+        let run = larder.ends(1, &["keys", "report", "cut.rdb"])?;
+        ensure!(run.stderr.len() < 2_000, "{} bytes", run.stderr.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_name_of_a_file_need_not_be_utf8() -> Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let larder = Larder::new();
+    let name = std::ffi::OsStr::from_bytes(b"bad\xff.rdb");
+    let mut file = b"REDIS0011\xff".to_vec();
+    file.extend([0; 8]);
+    fs::write(larder.folder().join(name), file)?;
+    for command in ["report", "top"] {
+        let output = larder.command(&["--output", "json", "keys", command]).arg(name).output()?;
+        ensure!(output.status.success(), "{output:?}");
+    }
+    Ok(())
 }

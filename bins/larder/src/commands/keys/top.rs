@@ -1,6 +1,6 @@
 //! `larder keys top`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use chrono::DateTime;
@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::read;
 use crate::{
-    command_error::UsageError,
     config::Settings,
     global::OutputForm,
     output::{format, stdout, table},
@@ -22,12 +21,12 @@ pub(crate) struct TopArgs {
     #[arg(value_name = "FILE.rdb")]
     file: PathBuf,
     /// How many keys in each order
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// Only keys of this type, as TYPE answers: string, list, set, zset, hash, stream
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Only keys of this type, as TYPE answers
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["string", "list", "set", "zset", "hash", "stream", "array", "module"])]
     kind: Option<String>,
-    /// Every type for itself as well, not only all together
+    /// Every type for itself as well, not only all together; JSON always has them
     #[arg(long, conflicts_with = "kind")]
     each_type: bool,
 }
@@ -37,12 +36,16 @@ pub(super) fn run(args: &TopArgs, settings: &Settings) -> Result<()> {
     let dump = read(&args.file, settings, |key| top.add(key))?;
     let (all, mut types) = top.finish();
     let chosen = match &args.kind {
-        Some(kind) => chosen(kind, &mut types)?,
+        Some(kind) => {
+            let chosen = types.remove(kind.as_str()).unwrap_or_default();
+            types.clear();
+            chosen
+        }
         None => all,
     };
     if settings.output == OutputForm::Json {
         return stdout::json(&json!({
-            "source": args.file, "format": dump.format.to_string(), "total_keys": dump.keys, "bytes_source": "serialised",
+            "source": args.file.display().to_string(), "format": dump.format.to_string(), "total_keys": dump.keys, "bytes_source": "serialised",
             "by_bytes": chosen.by_bytes, "by_elements": chosen.by_elements, "types": types,
         }));
     }
@@ -53,21 +56,6 @@ pub(super) fn run(args: &TopArgs, settings: &Settings) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A type that the file does not have is not the same as one that does not exist, but both have no biggest keys.
-fn chosen(kind: &str, types: &mut BTreeMap<&'static str, Biggest>) -> Result<Biggest> {
-    let known: Vec<&str> = types.keys().copied().collect();
-    match types.remove(kind) {
-        Some(biggest) => {
-            types.clear();
-            Ok(biggest)
-        }
-        None => {
-            Err(UsageError(format!("the file has no keys of type `{kind}`; it has {}", known.join(", ")))
-                .into())
-        }
-    }
 }
 
 fn for_people(of: &str, biggest: &Biggest) -> String {
@@ -90,11 +78,23 @@ fn keys(order: &str, keys: &[BigKey]) -> String {
             key.layout.to_owned(),
             key.database.to_string(),
             format::or_dash(key.expires_at_ms, expiry),
-            key.key.to_string(),
+            name(key),
         ]);
     }
     table::written(&table)
 }
+
+/// A long name is cut, and its length is said; `--output json` has more of it.
+fn name(key: &BigKey) -> String {
+    let shown = key.key.to_string();
+    match shown.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}… ({} bytes)", &shown[..end], key.key_bytes),
+        None if shown.is_empty() => "(empty)".to_owned(),
+        None => shown,
+    }
+}
+
+const MOST_SHOWN: usize = 200;
 
 /// A moment that no calendar has is shown as the number that it is.
 fn expiry(at_ms: i64) -> String {
