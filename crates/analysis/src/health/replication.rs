@@ -69,10 +69,18 @@ fn syncing(node: &Node<'_>) -> Finding {
 fn link_down(node: &Node<'_>) -> Outcome {
     let down = node.facts.replication.link_down_seconds;
     let allowed = node.thresholds.replication_lag_seconds;
-    let long = down.is_none_or(|down| allowed.severity_of(number(down)) == Some(Severity::Critical));
+    let young =
+        node.facts.identity.uptime_seconds.is_some_and(|uptime| uptime < node.thresholds.restart_seconds);
+    // A replica that was just started connects, and waits for the primary's dump, before it has a link at all.
+    let first = down.is_none() && young;
+    let long =
+        !first && down.is_none_or(|down| allowed.severity_of(number(down)) == Some(Severity::Critical));
     let severity = if long { Severity::Critical } else { Severity::Warning };
-    let since =
-        down.map_or_else(|| "for an unknown time".to_owned(), |down| format!("for {}", seconds(down)));
+    let since = match down {
+        Some(down) => format!("for {}", seconds(down)),
+        None if first => "yet, and was just started".to_owned(),
+        None => "for an unknown time".to_owned(),
+    };
     let primary = node.facts.replication.primary.as_ref();
     let whom = primary.map_or_else(|| "its primary".to_owned(), |primary| format!("its primary {primary}"));
     let mut finding = Finding::new(ids::NODE_LINK_DOWN, severity, node.name)

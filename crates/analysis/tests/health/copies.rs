@@ -72,6 +72,16 @@ fn the_link_of_a_replica() {
                 Critical,
                 "node.link_down",
             ),
+            (
+                "role:slave master_link_status:down master_link_down_since_seconds:-1 uptime_in_seconds:5",
+                Warning,
+                "node.link_down",
+            ),
+            (
+                "role:slave master_link_status:down master_link_down_since_seconds:-1 uptime_in_seconds:9999",
+                Critical,
+                "node.link_down",
+            ),
             ("role:slave master_link_status:down master_sync_in_progress:1", Warning, "node.syncing"),
         ],
     );
