@@ -20,7 +20,7 @@ async fn check(client: &CacheClient) -> Result<()> {
     // All four are held before the verdict, so that one broken contract does not hide another.
     let verdicts = [
         conformance::cache(cache).await.context("contract of Cache"),
-        conformance::keys(keys, cache, &[]).await.context("contract of Keys"),
+        conformance::keys(keys, cache).await.context("contract of Keys"),
         conformance::nodes(client.nodes().as_ref()).await.context("contract of Nodes and Server"),
         conformance::stats_source(client.stats().as_ref(), Some(cache))
             .await

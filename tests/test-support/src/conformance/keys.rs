@@ -6,21 +6,19 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all};
 use larder_cache_client::{
-    Cache, Capability, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, ScanOptions, ScanPosition,
+    Cache, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, ScanOptions, ScanPosition,
     ShardPosition, Ttl,
 };
 use larder_metrics_model::NodeAddress;
 
-use super::restore::{no_dump_and_restore, restore_what_was_dumped};
+use super::restore::restore_what_was_dumped;
 
 const COUNT: usize = 1_500;
 const MINUTE: Duration = Duration::from_mins(1);
 const PREFIX: &str = "conformance:keys:";
 
 /// Checks an implementation of [`Keys`] over the keys of a [`Cache`].
-///
-/// `without` names what this implementation does not have; it must then answer `Error::Unsupported`.
-pub async fn keys(keys: &dyn Keys, cache: &dyn Cache, without: &[Capability]) -> Result<()> {
+pub async fn keys(keys: &dyn Keys, cache: &dyn Cache) -> Result<()> {
     let all: BTreeSet<Bytes> = (0..COUNT).map(key_of).collect();
     let chunks: Vec<&Bytes> = all.iter().collect();
     for chunk in chunks.chunks(100) {
@@ -31,11 +29,7 @@ pub async fn keys(keys: &dyn Keys, cache: &dyn Cache, without: &[Capability]) ->
     fields_are_what_was_asked_for(keys, cache).await.context("the fields of a key")?;
     keys_that_go_are_left_out(keys, cache, &all).await.context("a key that is gone is left out")?;
     batches_answer_in_order(keys, cache).await.context("batch calls answer for each key in order")?;
-    if without.contains(&Capability::Dump) {
-        no_dump_and_restore(keys, cache).await.context("without DUMP and RESTORE")?;
-    } else {
-        restore_what_was_dumped(keys, cache).await.context("dump and restore")?;
-    }
+    restore_what_was_dumped(keys, cache).await.context("dump and restore")?;
     let list: Vec<Bytes> = all.into_iter().collect();
     for (answer, key) in keys.unlink(&list).await.into_iter().zip(&list) {
         ensure!(answer? == KeyChange::Done, "{key:?} was not there at the end");

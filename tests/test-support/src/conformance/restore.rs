@@ -1,10 +1,10 @@
-//! What every keyspace with DUMP and RESTORE must do, and every one without.
+//! What every keyspace must do with DUMP and RESTORE.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use larder_cache_client::{Cache, Capability, DumpedValue, Error, KeyChange, Keys, RestoreItem, Ttl};
+use larder_cache_client::{Cache, DumpedValue, KeyChange, Keys, RestoreItem, Ttl};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -47,21 +47,5 @@ pub(super) async fn restore_what_was_dumped(keys: &dyn Keys, cache: &dyn Cache) 
     for answer in keys.unlink(&[timed, lasting]).await {
         ensure!(answer? == KeyChange::Done);
     }
-    Ok(())
-}
-
-pub(super) async fn no_dump_and_restore(keys: &dyn Keys, cache: &dyn Cache) -> Result<()> {
-    let key = Bytes::from_static(b"conformance:dump");
-    cache.set(&key, Bytes::from_static(b"v"), None).await?;
-    let answers = keys.dump(std::slice::from_ref(&key)).await;
-    let blocked =
-        |error: &Error, what| matches!(error, Error::Unsupported { capability, .. } if *capability == what);
-    let refused = matches!(answers.as_slice(), [Err(error)] if blocked(error, Capability::Dump));
-    ensure!(refused, "dump answered {answers:?}");
-    let value = DumpedValue { payload: Bytes::from_static(b"payload"), ttl: Ttl::None };
-    let answers = keys.restore(&[item(&key, &value, true)]).await;
-    let refused = matches!(answers.as_slice(), [Err(error)] if blocked(error, Capability::Restore));
-    ensure!(refused, "restore answered {answers:?}");
-    cache.delete(&key).await?;
     Ok(())
 }
