@@ -10,9 +10,9 @@ use crate::{
     Cache, CacheUrl, ConnectOptions, Keys, MemoryCache, MemoryOptions, Nodes, Result, StatsSource,
     memory::{MemoryNode, load, sample},
     redis::{
-        ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink, RedisCache,
-        RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes, Sentinels,
-        ServerStats, SingleNode,
+        BySlot, ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink,
+        RedisCache, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes,
+        Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
     },
     url::{Endpoint, HostPort, Target},
 };
@@ -61,9 +61,18 @@ fn credentials<'a>(
 
 fn server(url: &CacheUrl, endpoint: &Endpoint, tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
     let dialer = Dialer::new(credentials(url, options), url.database, tls, options)?;
-    let direct = dialer.link(endpoint.clone());
-    let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(direct), options));
-    Ok(CacheClient::from_single_link(url.name(), &link))
+    let link = |dialer: &Dialer| -> Arc<dyn Link> {
+        Arc::new(Retrying::new(Arc::new(dialer.link(endpoint.clone())), options))
+    };
+    let nodes = Arc::new(SingleNode(RedisServer::new(link(&dialer), NodeKind::Data)));
+    let to_keys = link(&dialer.without_touching());
+    let sweeper = Sweeper {
+        shards: Arc::new(OneShard { link: Arc::clone(&to_keys), endpoint: Some(endpoint.clone()) }),
+        link: to_keys,
+        dialer: Some(WireDialer::new(dialer.clone())),
+        failover_patience: options.failover_patience,
+    };
+    Ok(CacheClient::of_redis(url.name(), link(&dialer), RedisKeys::new(sweeper), nodes))
 }
 
 fn sentinel(
@@ -76,31 +85,48 @@ fn sentinel(
     let login = (options.sentinel_username.as_deref(), options.sentinel_password.as_ref());
     let to_sentinels = Dialer::new(login, 0, tls, options)?;
     let to_data = Dialer::new(credentials(url, options), url.database, tls, options)?;
-    // What leads to the primary is sent again by the link that asks the Sentinels anew in between.
-    let once = to_data.without_retries();
-    let sentinels = Arc::new(Sentinels::new(
-        service.to_owned(),
-        hosts.to_vec(),
-        Box::new(LinkPool::new(to_sentinels)),
-        Box::new(LinkPool::new(to_data)),
-        Box::new(LinkPool::new(once)),
-        options.response_timeout / 2,
-    ));
-    let primary = SentinelLink::new(Arc::clone(&sentinels));
-    let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(primary), options));
+    // What leads to the primary is sent again by the link that asks the Sentinels anew in between, not by its own.
+    let watching = |to_data: &Dialer| {
+        Arc::new(Sentinels::new(
+            service.to_owned(),
+            hosts.to_vec(),
+            Box::new(LinkPool::new(to_sentinels.clone())),
+            Box::new(LinkPool::new(to_data.clone())),
+            Box::new(LinkPool::new(to_data.without_retries())),
+            options.response_timeout / 2,
+        ))
+    };
+    let to_primary = |sentinels: &Arc<Sentinels>| -> Arc<dyn Link> {
+        Arc::new(Retrying::new(Arc::new(SentinelLink::new(Arc::clone(sentinels))), options))
+    };
+    let (sentinels, of_keys) = (watching(&to_data), watching(&to_data.without_touching()));
+    let sweeper = Sweeper {
+        link: to_primary(&of_keys),
+        shards: Arc::new(SentinelNodes(of_keys)),
+        dialer: Some(WireDialer::new(to_data)),
+        failover_patience: options.failover_patience,
+    };
+    let link = to_primary(&sentinels);
     let nodes = Arc::new(SentinelNodes(sentinels));
-    let keys = RedisKeys::new(Arc::clone(&link), Arc::new(OneShard(Arc::clone(&link))));
-    Ok(CacheClient::of_redis(url.name(), link, keys, nodes))
+    Ok(CacheClient::of_redis(url.name(), link, RedisKeys::new(sweeper), nodes))
 }
 
 fn cluster(url: &CacheUrl, seeds: &[HostPort], tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
     let dialer = Dialer::new(credentials(url, options), 0, tls, options)?;
     let connection = Arc::new(LazyCluster::of_seeds(seeds, &dialer)?);
     let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(ClusterLink(connection)), options));
-    let patience = options.response_timeout / 2;
-    let links = Box::new(LinkPool::new(dialer));
-    let nodes = ClusterNodes::new(Seeds::Hosts(seeds.to_vec()), links, tls, patience);
-    Ok(CacheClient::from_cluster_parts(url.name(), link, nodes))
+    let nodes = |dialer: Dialer| {
+        let links = Box::new(LinkPool::new(dialer));
+        Arc::new(ClusterNodes::new(Seeds::Hosts(seeds.to_vec()), links, tls, options.response_timeout / 2))
+    };
+    let shards: Arc<dyn Shards> = nodes(dialer.without_touching());
+    let sweeper = Sweeper {
+        link: Arc::new(BySlot::new(Arc::clone(&link), Arc::clone(&shards))),
+        shards,
+        dialer: Some(WireDialer::new(dialer.clone())),
+        failover_patience: options.failover_patience,
+    };
+    Ok(CacheClient::of_redis(url.name(), link, RedisKeys::new(sweeper), nodes(dialer)))
 }
 
 impl CacheClient {
@@ -152,13 +178,14 @@ impl CacheClient {
 
     fn from_single_link(name: String, link: &Arc<dyn Link>) -> Self {
         let nodes = Arc::new(SingleNode(RedisServer::new(Arc::clone(link), NodeKind::Data)));
-        let keys = RedisKeys::new(Arc::clone(link), Arc::new(OneShard(Arc::clone(link))));
+        let shards = Arc::new(OneShard { link: Arc::clone(link), endpoint: None });
+        let keys = RedisKeys::new(Sweeper::over_links(Arc::clone(link), shards));
         Self::of_redis(name, Arc::clone(link), keys, nodes)
     }
 
     fn from_cluster_parts(name: String, link: Arc<dyn Link>, nodes: ClusterNodes) -> Self {
         let nodes = Arc::new(nodes);
-        let keys = RedisKeys::new(Arc::clone(&link), Arc::clone(&nodes) as _);
+        let keys = RedisKeys::new(Sweeper::over_links(Arc::clone(&link), Arc::clone(&nodes) as _));
         Self::of_redis(name, link, keys, nodes)
     }
 

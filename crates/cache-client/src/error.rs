@@ -154,6 +154,16 @@ pub enum Error {
         /// What was unexpected.
         detail: String,
     },
+    /// A shard was not seen to its end: its primary is lost, and none took its place in time.
+    #[error("{shard} was not seen to its end ({slots})")]
+    ShardLost {
+        /// The address that its primary had.
+        shard: NodeAddress,
+        /// What it holds, in words: `slots 0-5460`, or `every key` where there is one shard.
+        slots: String,
+        /// Why it was lost.
+        source: Source,
+    },
     /// This kind of cache cannot do that.
     #[error("{node} has no {capability}: {reason}")]
     Unsupported {
@@ -203,6 +213,21 @@ impl Error {
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         matches!(self, Self::NotPermitted { .. } | Self::UnknownCommand { .. } | Self::Unsupported { .. })
+    }
+
+    /// Tells whether a node of a cluster said that the key is on another one.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let Self::ClusterDown { source, .. } = self else { return false };
+        source.downcast_ref::<redis::RedisError>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                redis::ErrorKind::Server(
+                    redis::ServerErrorKind::Moved
+                        | redis::ServerErrorKind::Ask
+                        | redis::ServerErrorKind::TryAgain
+                )
+            )
+        })
     }
 
     /// Returns the kind of failure, for judging.

@@ -1,6 +1,6 @@
 //! The seam for whole keyspaces.
 
-use std::{collections::BTreeMap, fmt, fmt::Debug, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use larder_metrics_model::NodeAddress;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{FullSpeed, Pace, Result};
 
 bitflags::bitflags! {
     /// What is fetched of every key. Each costs the server work, so ask for what is used.
@@ -66,15 +66,18 @@ pub enum Ttl {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord {
-    /// The key.
+    /// The key. It may share memory with the others of its batch: copy it where it is kept for long.
     pub key: Bytes,
+    /// The number of its database.
+    pub database: u64,
     /// Its type.
     pub kind: Option<KeyType>,
     /// The time it has left.
     pub ttl: Option<Ttl>,
     /// How the server stores it.
-    pub encoding: Option<String>,
-    /// What it costs in memory, as the server estimates it from five elements.
+    pub encoding: Option<Cow<'static, str>>,
+    /// What it costs in memory: measured, as the server estimates it from five elements, or estimated by a source that is
+    /// no server.
     pub memory_bytes: Option<u64>,
     /// Time since it was last used.
     pub idle: Option<Duration>,
@@ -96,14 +99,41 @@ pub struct ScanOptions {
     pub batch_keys: u32,
     /// Where to go on.
     pub from: Option<ScanPosition>,
+    /// What to fetch beside `fields`, chosen by the key.
+    pub choice: Option<FieldChoice>,
+    /// How fast to go.
+    pub pace: Arc<dyn Pace>,
+    /// Which node of a shard is read.
+    pub read_from: ReadFrom,
+}
+
+/// Chooses what is fetched of a key by its name, so that a sweep pays only for what it uses.
+#[derive(Clone)]
+pub struct FieldChoice(Arc<Choose>);
+
+type Choose = dyn Fn(&[u8]) -> KeyFields + Send + Sync;
+
+/// Which node of a shard a scan reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The primary.
+    #[default]
+    Primary,
+    /// A replica, which spares the primary; what it has not yet got is not seen.
+    Replica,
 }
 
 /// Keys that came in one step, and where to go on after them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KeyBatch {
-    /// The node they are on.
+    /// The node they came from.
     pub node: NodeAddress,
+    /// The shard they are of, by the address that its primary had when the scan began.
+    pub shard: NodeAddress,
+    /// How often the shard was begun anew, because the server that was read is gone. When it grows, every key of the shard
+    /// comes again: what came before is to be forgotten where keys are counted.
+    pub round: u32,
     /// The keys; may be none although the sweep goes on.
     pub records: Vec<KeyRecord>,
     /// Where a sweep that has dealt with this batch goes on.
@@ -127,11 +157,49 @@ pub enum ShardPosition {
 
 /// A value in the server's own form, as DUMP gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DumpedValue {
     /// The payload, with version and checksum at its end.
     pub payload: Bytes,
     /// The time the key had left.
     pub ttl: Ttl,
+    /// When the key's time is up, in milliseconds since 1970; known where the server tells it (Redis 7.0 and later).
+    pub expires_at_ms: Option<i64>,
+    /// How long the key had not been used before it was dumped; servers that evict by frequency do not know it.
+    pub idle: Option<Duration>,
+}
+
+/// By which a value is known again: length and checksum of its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ValueStamp {
+    /// Bytes of the payload.
+    pub bytes: u64,
+    /// The CRC-64 that it ends with.
+    pub checksum: u64,
+}
+
+/// A change that is made only if a key is still as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardedChange {
+    /// The key.
+    pub key: Bytes,
+    /// The value that it must still have.
+    pub value: ValueStamp,
+    /// The end of its time that it must still have, in milliseconds since 1970; `None` for none.
+    pub expires_at_ms: Option<i64>,
+    /// What is done.
+    pub action: GuardedAction,
+}
+
+/// What is done with a key that is still as it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardedAction {
+    /// It is removed.
+    Unlink,
+    /// Its time is up at this moment, in milliseconds since 1970.
+    ExpireAt(i64),
+    /// It stays.
+    Persist,
 }
 
 /// A key to bring back.
@@ -155,6 +223,8 @@ pub enum KeyChange {
     Missing,
     /// A key of that name was there, and was left alone.
     Exists,
+    /// The key is not as it was seen any more, and was left alone.
+    Changed,
 }
 
 /// The keys of a cache, in batches.
@@ -166,7 +236,9 @@ pub enum KeyChange {
 ///   fetched is left out.
 /// - A scan that goes on from a position returns every key that was not yet returned. A position is only good for the
 ///   cache it came from; the part of a shard whose primary is no longer there begins anew.
-/// - An error in one shard ends that shard's part with one `Err`; the other shards go on.
+/// - A shard whose primary is lost on the way is begun anew on its successor, and [`KeyBatch::round`] says so. A shard that
+///   has none ends with one `Err` that says what was not seen; the other shards go on.
+/// - A scan goes at the pace it is given, and looks at keys without using them: idle times stay what they are.
 /// - Batch calls answer for each key in the order given, and one key's failure is that key's alone.
 /// - Nothing here blocks a server for longer than one step of the scan, or one batch.
 #[async_trait]
@@ -174,11 +246,17 @@ pub trait Keys: Debug + Send + Sync {
     /// Goes through the keys of all shards at once.
     fn scan(&self, options: ScanOptions) -> BoxStream<'static, Result<KeyBatch>>;
 
+    /// Returns what is asked for of keys; `None` for a key that is not there.
+    async fn look(&self, keys: &[Bytes], fields: KeyFields) -> Vec<Result<Option<KeyRecord>>>;
+
     /// Sets or removes the time that keys have left.
     async fn expire(&self, changes: &[(Bytes, Ttl)]) -> Vec<Result<KeyChange>>;
 
     /// Removes keys; where the server can, it frees their memory in the background.
     async fn unlink(&self, keys: &[Bytes]) -> Vec<Result<KeyChange>>;
+
+    /// Changes keys that are still as they were seen, each in one step that nothing comes between.
+    async fn change(&self, changes: &[GuardedChange]) -> Vec<Result<KeyChange>>;
 
     /// Returns values in the server's own form; `None` for a key that is not there.
     async fn dump(&self, keys: &[Bytes]) -> Vec<Result<Option<DumpedValue>>>;
@@ -189,7 +267,15 @@ pub trait Keys: Debug + Send + Sync {
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { pattern: None, fields: KeyFields::empty(), batch_keys: 1000, from: None }
+        Self {
+            pattern: None,
+            fields: KeyFields::empty(),
+            batch_keys: 1000,
+            from: None,
+            choice: None,
+            pace: Arc::new(FullSpeed),
+            read_from: ReadFrom::Primary,
+        }
     }
 }
 
@@ -207,6 +293,7 @@ impl KeyRecord {
     pub fn new(key: Bytes) -> Self {
         Self {
             key,
+            database: 0,
             kind: None,
             ttl: None,
             encoding: None,
@@ -222,7 +309,53 @@ impl KeyBatch {
     /// Makes a batch.
     #[must_use]
     pub fn new(node: NodeAddress, records: Vec<KeyRecord>, position: ScanPosition) -> Self {
-        Self { node, records, position }
+        Self { shard: node.clone(), node, round: 0, records, position }
+    }
+}
+
+impl FieldChoice {
+    /// Makes a choice.
+    pub fn new(choose: impl Fn(&[u8]) -> KeyFields + Send + Sync + 'static) -> Self {
+        Self(Arc::new(choose))
+    }
+
+    /// Returns what is fetched of a key.
+    #[must_use]
+    pub fn of(&self, key: &[u8]) -> KeyFields {
+        (self.0)(key)
+    }
+}
+
+impl Debug for FieldChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FieldChoice(…)")
+    }
+}
+
+impl ScanOptions {
+    /// Returns what is fetched of a key.
+    #[must_use]
+    pub fn fields_of(&self, key: &[u8]) -> KeyFields {
+        let chosen = self.choice.as_ref().map_or(KeyFields::empty(), |choice| choice.of(key));
+        let fields = self.fields | chosen;
+        if fields.contains(KeyFields::ELEMENTS) { fields | KeyFields::TYPE } else { fields }
+    }
+}
+
+impl ValueStamp {
+    /// Takes the stamp of a payload; `None` for what is too short to be one.
+    #[must_use]
+    pub fn of(payload: &[u8]) -> Option<Self> {
+        let checksum = payload.last_chunk::<8>()?;
+        Some(Self { bytes: payload.len() as u64, checksum: u64::from_le_bytes(*checksum) })
+    }
+}
+
+impl DumpedValue {
+    /// Makes a value with the time that its key has left.
+    #[must_use]
+    pub fn new(payload: Bytes, ttl: Ttl) -> Self {
+        Self { payload, ttl, expires_at_ms: None, idle: None }
     }
 }
 
@@ -242,6 +375,22 @@ impl ScanPosition {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.0.values().all(|position| *position == ShardPosition::Done)
+    }
+}
+
+impl KeyType {
+    /// Returns the word that TYPE answers.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Module(name) => name,
+        }
     }
 }
 

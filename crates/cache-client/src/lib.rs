@@ -10,6 +10,7 @@ mod http_stats;
 mod keys;
 mod memory;
 mod options;
+mod pace;
 mod redis;
 mod server;
 mod stats;
@@ -23,11 +24,12 @@ pub use error::{Error, Result, Source};
 #[cfg(feature = "http")]
 pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};
 pub use keys::{
-    DumpedValue, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, RestoreItem, ScanOptions,
-    ScanPosition, ShardPosition, Ttl,
+    DumpedValue, FieldChoice, GuardedAction, GuardedChange, KeyBatch, KeyChange, KeyFields, KeyRecord,
+    KeyType, Keys, ReadFrom, RestoreItem, ScanOptions, ScanPosition, ShardPosition, Ttl, ValueStamp,
 };
 pub use memory::{MemoryCache, MemoryOptions};
 pub use options::{ConnectOptions, TlsOptions};
+pub use pace::{FixedRate, FullSpeed, Governor, GovernorOptions, Pace, ServerSigns, StepTaken};
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};

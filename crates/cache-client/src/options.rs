@@ -26,6 +26,8 @@ pub struct ConnectOptions {
     pub response_timeout: Duration,
     /// How often a request that failed for a passing reason is made again; waits grow from 50 ms and are jittered.
     pub retries: u32,
+    /// How long a sweep waits for a server that is lost, or for its successor; 30 seconds.
+    pub failover_patience: Duration,
     /// The user, where the URL names none.
     pub username: Option<String>,
     /// The password, where the URL has none.
@@ -56,6 +58,7 @@ impl Default for ConnectOptions {
             connect_timeout: Duration::from_secs(2),
             response_timeout: Duration::from_secs(2),
             retries: 2,
+            failover_patience: Duration::from_secs(30),
             username: None,
             password: None,
             sentinel_username: None,

@@ -1,6 +1,6 @@
 //! The keyspace of an embedded cache.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,12 +9,13 @@ use larder_metrics_model::NodeAddress;
 
 use super::{
     cache::refused,
+    moment,
     store::MemoryCache,
     value::{HeldValue, Refusal},
 };
 use crate::{
-    DumpedValue, Error, KeyBatch, KeyChange, KeyFields, KeyRecord, Keys, RestoreItem, Result, ScanOptions,
-    ScanPosition, ShardPosition, Ttl, glob,
+    DumpedValue, Error, GuardedAction, GuardedChange, KeyBatch, KeyChange, KeyFields, KeyRecord, Keys,
+    RestoreItem, Result, ScanOptions, ScanPosition, ShardPosition, StepTaken, Ttl, ValueStamp, glob,
 };
 
 /// A cursor is the last key that was given out, in hexadecimal digits.
@@ -37,7 +38,7 @@ fn record(cache: &MemoryCache, key: &Bytes, fields: KeyFields) -> Option<KeyReco
     let asked = |field: KeyFields| fields.contains(field);
     record.kind = (asked(KeyFields::TYPE) || asked(KeyFields::ELEMENTS)).then(|| stored.value.kind());
     record.ttl = asked(KeyFields::TTL).then_some(ttl);
-    record.encoding = asked(KeyFields::ENCODING).then(|| stored.value.encoding().to_owned());
+    record.encoding = asked(KeyFields::ENCODING).then(|| Cow::Owned(stored.value.encoding().to_owned()));
     record.memory_bytes = asked(KeyFields::BYTES).then(|| (key.len() + stored.value.len()) as u64);
     record.idle = asked(KeyFields::IDLE).then(|| stored.last_use.idle(Instant::now()));
     record.elements = stored.value.elements().filter(|_| asked(KeyFields::ELEMENTS));
@@ -62,27 +63,22 @@ impl Keys for MemoryCache {
             None => None,
         };
         let keys = self.keys_after(last.as_deref());
-        let batch_keys = options.batch_keys.max(1) as usize;
-        let mut batches: Vec<Vec<Bytes>> = keys.chunks(batch_keys).map(<[Bytes]>::to_vec).collect();
-        if batches.is_empty() {
-            batches.push(Vec::new());
-        }
-        let count = batches.len();
-        let cache = self.clone();
-        let batch = move |(index, keys): (usize, Vec<Bytes>)| {
-            let mut position = ScanPosition::default();
-            let shard = match keys.last() {
-                Some(last) if index + 1 < count => ShardPosition::At(cursor(last)),
-                _ => ShardPosition::Done,
-            };
-            position.set_shard(node.clone(), shard);
-            let matching =
-                |key: &&Bytes| options.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key));
-            let records =
-                keys.iter().filter(matching).filter_map(|key| record(&cache, key, options.fields)).collect();
-            Ok(KeyBatch::new(node.clone(), records, position))
-        };
-        stream::iter(batches.into_iter().enumerate()).map(batch).boxed()
+        let sweep = MemorySweep { cache: self.clone(), node, keys, next: Some(0), options };
+        stream::unfold(sweep, |mut sweep| async move {
+            let batch = sweep.step().await?;
+            Some((Ok(batch), sweep))
+        })
+        .boxed()
+    }
+
+    async fn look(&self, keys: &[Bytes], fields: KeyFields) -> Vec<Result<Option<KeyRecord>>> {
+        keys.iter().map(|key| Ok(record(self, key, fields))).collect()
+    }
+
+    async fn change(&self, changes: &[GuardedChange]) -> Vec<Result<KeyChange>> {
+        let (cache, wanted) = (self.clone(), changes.to_vec());
+        let work = move || wanted.iter().map(|change| guarded(&cache, change)).collect();
+        self.run_aside("EVAL", changes.len(), work).await
     }
 
     async fn expire(&self, changes: &[(Bytes, Ttl)]) -> Vec<Result<KeyChange>> {
@@ -115,6 +111,40 @@ impl Keys for MemoryCache {
     }
 }
 
+/// A sweep over the keys that were there when it began.
+struct MemorySweep {
+    cache: MemoryCache,
+    node: NodeAddress,
+    keys: Vec<Bytes>,
+    /// Where the next batch begins; `None` at the end.
+    next: Option<usize>,
+    options: ScanOptions,
+}
+
+impl MemorySweep {
+    async fn step(&mut self) -> Option<KeyBatch> {
+        let begins = self.next?;
+        let most = self.options.batch_keys.max(1) as usize;
+        let count = self.options.pace.next_step(&self.node, most).await;
+        let begun = Instant::now();
+        let ends = (begins + count).min(self.keys.len());
+        let keys = &self.keys[begins..ends];
+        self.next = (ends < self.keys.len()).then_some(ends);
+        let shard = match keys.last() {
+            Some(last) if self.next.is_some() => ShardPosition::At(cursor(last)),
+            _ => ShardPosition::Done,
+        };
+        let mut position = ScanPosition::default();
+        position.set_shard(self.node.clone(), shard);
+        let matching =
+            |key: &&Bytes| self.options.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key));
+        let looked_at = |key: &Bytes| record(&self.cache, key, self.options.fields_of(key));
+        let records = keys.iter().filter(matching).filter_map(looked_at).collect();
+        self.options.pace.taken(&self.node, StepTaken::new(keys.len(), keys.len(), begun.elapsed()));
+        Some(KeyBatch::new(self.node.clone(), records, position))
+    }
+}
+
 impl MemoryCache {
     /// Runs a batch where it may take its time: values are compressed, checksummed and checked.
     async fn run_aside<T: Send + 'static>(
@@ -140,9 +170,31 @@ impl MemoryCache {
 fn dump(cache: &MemoryCache, key: &Bytes) -> Result<Option<DumpedValue>> {
     let Some((stored, ttl)) = cache.peek(key) else { return Ok(None) };
     match stored.value.to_payload(key) {
-        Ok(payload) => Ok(Some(DumpedValue { payload, ttl })),
+        Ok(payload) => Ok(Some(DumpedValue {
+            payload,
+            ttl,
+            expires_at_ms: moment::expires_at_ms(ttl),
+            idle: Some(stored.last_use.idle(Instant::now())),
+        })),
         Err(why) => Err(refused(cache, "DUMP", Refusal::Data(why))),
     }
+}
+
+/// What comes between the look and the change is seen by the store, which compares the value once more under its lock.
+fn guarded(cache: &MemoryCache, change: &GuardedChange) -> Result<KeyChange> {
+    let Some((stored, ttl)) = cache.peek(&change.key) else { return Ok(KeyChange::Missing) };
+    let payload =
+        stored.value.to_payload(&change.key).map_err(|why| refused(cache, "DUMP", Refusal::Data(why)))?;
+    if ValueStamp::of(&payload) != Some(change.value) || !moment::agree(change.expires_at_ms, ttl) {
+        return Ok(KeyChange::Changed);
+    }
+    Ok(match change.action {
+        GuardedAction::Unlink => cache.replace_seen(&change.key, &stored, None),
+        GuardedAction::Persist => cache.replace_seen(&change.key, &stored, Some(Ttl::None)),
+        GuardedAction::ExpireAt(at) => {
+            cache.replace_seen(&change.key, &stored, Some(Ttl::In(moment::until(at))))
+        }
+    })
 }
 
 fn restore(cache: &MemoryCache, item: &RestoreItem) -> Result<KeyChange> {
@@ -163,7 +215,7 @@ mod tests {
         let cache = MemoryCache::default();
         cache.set(b"k", Bytes::from_static(b"v"), None).await.unwrap();
         let payload = cache.dump(&["k".into()]).await.remove(0).unwrap().unwrap().payload;
-        let value = DumpedValue { payload, ttl: Ttl::In(Duration::ZERO) };
+        let value = DumpedValue::new(payload, Ttl::In(Duration::ZERO));
         for (overwrite, expected, there) in [
             (false, KeyChange::Exists, true),
             (true, KeyChange::Done, false),
@@ -178,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_payload_is_refused_in_the_words_of_servers() {
         let cache = MemoryCache::default();
-        let value = DumpedValue { payload: Bytes::from_static(b"no payload at all"), ttl: Ttl::None };
+        let value = DumpedValue::new(Bytes::from_static(b"no payload at all"), Ttl::None);
         let item = RestoreItem { key: "k".into(), value, overwrite: true };
         let words = cache.restore(&[item]).await.remove(0).unwrap_err().with_causes();
         assert!(words.contains("DUMP payload version or checksum are wrong"), "{words}");

@@ -4,6 +4,7 @@ mod cache;
 mod keys;
 mod last_use;
 mod load;
+mod moment;
 mod sample;
 mod server;
 mod store;

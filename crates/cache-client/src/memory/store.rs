@@ -94,6 +94,11 @@ impl Stored {
         Self { value, ends, last_use: LastUse::idle_for(Duration::ZERO) }
     }
 
+    /// Tells whether nothing was written since: every writing makes a value, or an end, of its own.
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.ends == other.ends && self.value.is_same_as(&other.value)
+    }
+
     /// The same as if it had last been used so long ago.
     pub(super) fn idle_for(self, idle: Duration) -> Self {
         Self { last_use: LastUse::idle_for(idle), ..self }
@@ -266,6 +271,27 @@ impl MemoryCache {
             .entries
             .insert(key.clone(), Stored { last_use: stored.last_use, ..Stored::new(stored.value, ttl) });
         true
+    }
+
+    /// Gives an entry that is still the one that was seen another time, or removes it.
+    pub(super) fn replace_seen(&self, key: &Bytes, seen: &Stored, ttl: Option<Ttl>) -> KeyChange {
+        let _changing = self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((stored, _)) = self.peek(key) else { return KeyChange::Missing };
+        if !stored.is_same_as(seen) {
+            return KeyChange::Changed;
+        }
+        match ttl {
+            Some(Ttl::In(time)) if time.is_zero() => self.shared.entries.invalidate(key),
+            Some(ttl) => {
+                let again = Stored { last_use: stored.last_use, ..Stored::new(stored.value, ttl) };
+                self.shared.entries.insert(key.clone(), again);
+            }
+            None => {
+                self.shared.entries.invalidate(key);
+                count(&self.shared.counters.deletes);
+            }
+        }
+        KeyChange::Done
     }
 
     /// Writes a string, over a value of any type.

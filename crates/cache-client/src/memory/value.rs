@@ -69,6 +69,15 @@ pub(super) enum Refusal {
 }
 
 impl HeldValue {
+    /// Tells whether two values are the same one, or strings that are alike.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::String(one), Self::String(other)) => one == other,
+            (Self::Serialised(one), Self::Serialised(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Takes the value of a key of a file; `None` for an empty one, which servers leave out (Redis 7.0 `src/rdb.c`,
     /// `RDB_LOAD_ERR_EMPTY_KEY`).
     pub(super) fn from_entry<R: Read>(entry: Entry<'_, R>, key: &[u8]) -> Result<Option<Self>, RdbError> {

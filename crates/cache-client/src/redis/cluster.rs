@@ -20,12 +20,15 @@ use super::{
     cluster_map::{ClusterMember, members},
     direct::Dialer,
     failure::{Request, command_name},
-    keys::Shards,
     link::{Effect, Link},
     pool::NodeLinks,
     server::RedisServer,
+    sweep::{Shard, Shards},
 };
-use crate::{Error, Nodes, Result, Server, Topology, url::HostPort};
+use crate::{
+    Error, Nodes, Result, Server, Topology,
+    url::{Endpoint, HostPort},
+};
 
 /// How many commands of one batch are on their way at once; the client library sorts them by node.
 const IN_FLIGHT: usize = 128;
@@ -317,9 +320,21 @@ impl Nodes for ClusterNodes {
 
 #[async_trait]
 impl Shards for ClusterNodes {
-    async fn primaries(&self) -> Result<Vec<Arc<dyn Link>>> {
+    async fn shards(&self) -> Result<Vec<Shard>> {
         let members = self.members().await?;
-        let owners = members.iter().filter(|member| member.role == Role::Primary && member.owns_slots);
-        Ok(owners.map(|member| self.links.link(&member.host)).collect())
+        let replicas = |id: &str| {
+            let of = members.iter().filter(|member| member.primary_id.as_deref() == Some(id));
+            of.map(|member| member.host.clone()).collect()
+        };
+        let owners = members.iter().filter(|member| member.role == Role::Primary && !member.slots.is_empty());
+        Ok(owners
+            .map(|member| Shard {
+                primary: member.host.address(),
+                endpoint: Some(Endpoint::Tcp(member.host.clone())),
+                link: self.links.link(&member.host),
+                replicas: replicas(&member.id),
+                slots: member.slots.clone(),
+            })
+            .collect())
     }
 }

@@ -9,7 +9,11 @@ use crate::url::HostPort;
 pub(crate) struct ClusterMember {
     pub(crate) host: HostPort,
     pub(crate) role: Role,
-    pub(crate) owns_slots: bool,
+    /// Its own id, and of a replica that of its primary.
+    pub(crate) id: String,
+    pub(crate) primary_id: Option<String>,
+    /// First and last slot of each range that it holds.
+    pub(crate) slots: Vec<(u16, u16)>,
 }
 
 /// Reads the answer of the node `seed`: a line a node, `ID IP:PORT@BUSPORT[,HOSTNAME] FLAGS PRIMARY … [SLOTS]`
@@ -21,15 +25,26 @@ pub(crate) fn members(map: &str, seed: &str, tls: bool) -> Vec<ClusterMember> {
 
 fn member(line: &str, seed: &str, tls: bool) -> Option<ClusterMember> {
     let mut fields = line.split_ascii_whitespace();
-    let (_id, address, flags) = (fields.next()?, fields.next()?, fields.next()?);
+    let (id, address, flags, primary) = (fields.next()?, fields.next()?, fields.next()?, fields.next());
     let flags: Vec<&str> = flags.split(',').collect();
     if flags.contains(&"noaddr") || flags.contains(&"handshake") {
         return None;
     }
     let role = if flags.contains(&"master") { Role::Primary } else { Role::Replica };
-    // Behind the flags: primary, ping sent, pong received, epoch, link state, then slots.
-    let owns_slots = fields.skip(5).any(|slots| !slots.starts_with('['));
-    Some(ClusterMember { host: host(address, seed, tls)?, role, owns_slots })
+    // Behind the primary: ping sent, pong received, epoch, link state, then slots.
+    let slots = fields.skip(4).filter(|slots| !slots.starts_with('[')).filter_map(range).collect();
+    Some(ClusterMember {
+        host: host(address, seed, tls)?,
+        role,
+        id: id.to_owned(),
+        primary_id: primary.filter(|id| *id != "-").map(str::to_owned),
+        slots,
+    })
+}
+
+fn range(slots: &str) -> Option<(u16, u16)> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    Some((first.parse().ok()?, last.parse().ok()?))
 }
 
 fn host(address: &str, seed: &str, tls: bool) -> Option<HostPort> {
@@ -61,19 +76,19 @@ broken";
 
     #[test]
     fn a_map_of_every_kind_of_node() {
-        let found: Vec<(String, Role, bool)> = members(MAP, "seed", false)
+        let found: Vec<_> = members(MAP, "seed", false)
             .into_iter()
-            .map(|member| (member.host.address().to_string(), member.role, member.owns_slots))
+            .map(|member| (member.host.address().to_string(), member.role, member.slots, member.primary_id))
             .collect();
         let expected = [
-            ("127.0.0.1:7000", Role::Primary, true),
-            ("seed:7001", Role::Primary, false),
-            ("[::1]:7002", Role::Replica, false),
-            ("10.0.0.2:7003", Role::Primary, true),
+            ("127.0.0.1:7000", Role::Primary, vec![(0, 5460)], None),
+            ("seed:7001", Role::Primary, vec![], None),
+            ("[::1]:7002", Role::Replica, vec![], Some("a1")),
+            ("10.0.0.2:7003", Role::Primary, vec![(10, 10)], None),
         ];
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
-            assert_eq!((found.0.as_str(), found.1, found.2), expected);
+            assert_eq!((found.0.as_str(), found.1, found.2.clone(), found.3.as_deref()), expected);
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Dialer {
     pub(crate) login: RedisConnectionInfo,
     pub(crate) certificates: Option<TlsCertificates>,
     pub(crate) options: ConnectOptions,
+    /// Whether servers are asked not to count as use what comes over the connections.
+    touches: bool,
 }
 
 impl fmt::Debug for Dialer {
@@ -55,7 +57,7 @@ impl Dialer {
             login = login.set_password(password.expose_secret());
         }
         let certificates = tls.then(|| options.tls.load()).transpose()?;
-        Ok(Self { login, certificates, options: options.clone() })
+        Ok(Self { login, certificates, options: options.clone(), touches: true })
     }
 
     pub(crate) fn connection_addr(&self, host: &HostPort) -> ConnectionAddr {
@@ -89,6 +91,11 @@ impl Dialer {
         let mut once = self.clone();
         once.options.retries = 0;
         once
+    }
+
+    /// Returns the same dialer for links that look at keys without using them.
+    pub(crate) fn without_touching(&self) -> Self {
+        Self { touches: false, ..self.clone() }
     }
 
     pub(crate) fn link(&self, endpoint: Endpoint) -> DirectLink {
@@ -151,10 +158,23 @@ impl DirectLink {
         let config = self.dialer.config();
         let connect = client.get_multiplexed_async_connection_with_config(&config);
         match tokio::time::timeout(timeout, connect).await {
-            Ok(Ok(connection)) => Ok(connection),
+            Ok(Ok(connection)) => Ok(self.introduced(connection).await),
             Ok(Err(error)) => Err(self.explained(request.failed(error)).await),
             Err(_) => Err(self.explained(request.timed_out()).await),
         }
+    }
+
+    /// Servers before Redis 7.2 have no CLIENT NO-TOUCH, and a user may not have the right; then looking counts as use.
+    async fn introduced(&self, mut connection: MultiplexedConnection) -> MultiplexedConnection {
+        if !self.dialer.touches {
+            let mut command = redis::cmd("CLIENT");
+            command.arg("NO-TOUCH").arg("ON");
+            let (answer, _) = send(&mut connection, &self.node, &command, self.timeout()).await;
+            if let Err(error) = answer {
+                tracing::debug!(node = %self.node, reason = error.with_causes(), "no CLIENT NO-TOUCH");
+            }
+        }
+        connection
     }
 
     async fn explained(&self, error: Error) -> Error {

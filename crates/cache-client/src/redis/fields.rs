@@ -1,138 +1,221 @@
-//! The fields of keys, fetched in one packet a batch.
+//! The questions about a key, and what their answers say.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, Value, cmd};
 
 use super::{
-    answer::{TimeLeft, read, time_left},
+    answer::read,
     failure::Request,
     link::{Effect, Link},
+    wire::{Answer, Requests, prefix},
 };
-use crate::{Error, KeyFields, KeyRecord, KeyType, Result};
+use crate::{Error, KeyFields, KeyRecord, KeyType, Result, Ttl};
 
-/// The commands that fetch what is asked for of a key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FieldCommands(KeyFields);
-
-/// The fields that one command each gives, in the order in which they are asked for.
-const SINGLE: [KeyFields; 6] = [
-    KeyFields::TYPE,
-    KeyFields::TTL,
-    KeyFields::ENCODING,
-    KeyFields::BYTES,
-    KeyFields::IDLE,
-    KeyFields::FREQUENCY,
+/// The fields that one command each gives, in the order in which they are asked for, and the words of the command.
+const QUESTIONS: [(KeyFields, &[&str]); 6] = [
+    (KeyFields::TYPE, &["TYPE"]),
+    (KeyFields::TTL, &["PTTL"]),
+    (KeyFields::ENCODING, &["OBJECT", "ENCODING"]),
+    (KeyFields::BYTES, &["MEMORY", "USAGE"]),
+    (KeyFields::IDLE, &["OBJECT", "IDLETIME"]),
+    (KeyFields::FREQUENCY, &["OBJECT", "FREQ"]),
 ];
 
-impl FieldCommands {
-    pub(crate) fn new(mut fields: KeyFields) -> Self {
-        if fields.contains(KeyFields::ELEMENTS) {
-            fields |= KeyFields::TYPE;
-        }
-        Self(fields)
-    }
+/// The questions as the protocol has them, up to the key.
+#[derive(Debug)]
+pub(crate) struct Questions([(KeyFields, Vec<u8>); 6]);
 
-    fn asked(self) -> impl Iterator<Item = KeyFields> {
-        SINGLE.into_iter().filter(move |field| self.0.contains(*field))
-    }
-
-    /// Fetches the fields of keys; a key that is gone is left out.
-    pub(crate) async fn fetch(self, link: &Arc<dyn Link>, keys: Vec<Bytes>) -> Result<Vec<KeyRecord>> {
-        let mut records: Vec<Option<KeyRecord>> =
-            keys.into_iter().map(|key| Some(KeyRecord::new(key))).collect();
-        if self.0.is_empty() {
-            return Ok(records.into_iter().flatten().collect());
-        }
-        let commands =
-            records.iter().flatten().flat_map(|record| self.asked().map(|field| command(field, &record.key)));
-        let mut answers = link.run_all(commands.collect(), Effect::Read).await.into_iter();
-        for slot in &mut records {
-            for (field, answer) in self.asked().zip(answers.by_ref()) {
-                let Some(record) = slot else { continue };
-                let there = fill(record, field, answer, link)?;
-                if there == Presence::Gone {
-                    *slot = None;
-                }
-            }
-        }
-        let mut records: Vec<KeyRecord> = records.into_iter().flatten().collect();
-        if self.0.contains(KeyFields::ELEMENTS) {
-            fetch_elements(link, &mut records).await?;
-        }
-        Ok(records)
-    }
-}
-
+/// Whether a key is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
+pub(crate) enum Presence {
+    /// It is.
     There,
+    /// It is not, or not any more.
     Gone,
+    /// It is on another node of the cluster.
+    Elsewhere,
 }
 
-fn words(field: KeyFields) -> &'static [&'static str] {
-    match field {
-        KeyFields::TTL => &["PTTL"],
-        KeyFields::ENCODING => &["OBJECT", "ENCODING"],
-        KeyFields::BYTES => &["MEMORY", "USAGE"],
-        KeyFields::IDLE => &["OBJECT", "IDLETIME"],
-        KeyFields::FREQUENCY => &["OBJECT", "FREQ"],
-        _ => &["TYPE"],
+impl Questions {
+    pub(crate) fn new() -> Self {
+        Self(QUESTIONS.map(|(field, words)| (field, prefix(words))))
+    }
+
+    /// Asks for fields of a key.
+    #[inline]
+    pub(crate) fn ask(&self, requests: &mut Requests, fields: KeyFields, key: &[u8]) {
+        for (_, prefix) in self.0.iter().filter(|(field, _)| fields.contains(*field)) {
+            requests.add_prefixed(prefix, key);
+        }
     }
 }
 
-fn command(field: KeyFields, key: &Bytes) -> Cmd {
-    let mut command = Cmd::new();
-    command.arg(words(field)).arg(key.as_ref());
-    command
+/// The fields whose answers come for a key, in their order, with the command's first word.
+pub(crate) fn asked(fields: KeyFields) -> impl Iterator<Item = (KeyFields, &'static str)> {
+    QUESTIONS
+        .into_iter()
+        .filter(move |(field, _)| fields.contains(*field))
+        .map(|(field, words)| (field, words[0]))
 }
 
-fn fill(
+/// How many commands the fields of a key take.
+pub(crate) fn commands(fields: KeyFields) -> usize {
+    asked(fields).count()
+}
+
+/// Takes an answer into the record.
+pub(crate) fn fill(
     record: &mut KeyRecord,
     field: KeyFields,
-    answer: Result<Value>,
-    link: &Arc<dyn Link>,
+    answer: Result<Answer<'_>>,
+    request: Request<'_>,
 ) -> Result<Presence> {
-    let request = Request { node: link.node(), command: words(field)[0], timeout: Duration::ZERO };
-    let value = match answer {
-        Ok(Value::Nil) => return Ok(Presence::Gone),
-        Ok(value) => value,
-        // FREQ needs an LFU policy and IDLETIME any other; the server then does not know the field.
-        Err(Error::Server { .. }) if field == KeyFields::IDLE || field == KeyFields::FREQUENCY => {
-            return Ok(Presence::There);
-        }
-        // Servers before 7.0 answer OBJECT on a missing key with an error.
-        Err(Error::Server { ref source, .. }) if source.to_string().contains("no such key") => {
-            return Ok(Presence::Gone);
-        }
-        Err(error) => return Err(error),
+    let answer = match answer {
+        Ok(Answer::Nil) => return Ok(Presence::Gone),
+        Ok(answer) => answer,
+        Err(error) => return refused(error, field),
     };
     match field {
-        KeyFields::TTL => match time_left(value, request)? {
-            TimeLeft::Gone => return Ok(Presence::Gone),
-            TimeLeft::There(ttl) => record.ttl = Some(ttl),
+        KeyFields::TYPE => match answer.text(request)? {
+            b"none" => return Ok(Presence::Gone),
+            word => record.kind = Some(KeyType::from(String::from_utf8_lossy(word).as_ref())),
         },
-        KeyFields::ENCODING => record.encoding = Some(read(value, request)?),
-        KeyFields::BYTES => record.memory_bytes = Some(read(value, request)?),
-        KeyFields::IDLE => record.idle = Some(Duration::from_secs(read(value, request)?)),
-        KeyFields::FREQUENCY => record.frequency = Some(read(value, request)?),
-        _ => {
-            let name: String = read(value, request)?;
-            if name == "none" {
-                return Ok(Presence::Gone);
+        KeyFields::TTL => match answer.number(request)? {
+            -2 => return Ok(Presence::Gone),
+            -1 => record.ttl = Some(Ttl::None),
+            milliseconds => {
+                record.ttl = Some(Ttl::In(Duration::from_millis(unsigned(milliseconds, request)?)));
             }
-            record.kind = Some(KeyType::from(name.as_str()));
+        },
+        KeyFields::ENCODING => record.encoding = Some(encoding(answer.text(request)?)),
+        KeyFields::BYTES => record.memory_bytes = Some(unsigned(answer.number(request)?, request)?),
+        KeyFields::IDLE => {
+            record.idle = Some(Duration::from_secs(unsigned(answer.number(request)?, request)?));
         }
+        _ => record.frequency = u8::try_from(answer.number(request)?).ok(),
     }
     Ok(Presence::There)
 }
 
-async fn fetch_elements(link: &Arc<dyn Link>, records: &mut [KeyRecord]) -> Result<()> {
+fn unsigned(number: i64, request: Request<'_>) -> Result<u64> {
+    u64::try_from(number).map_err(|_| request.unexpected(format!("{number} is less than nothing")))
+}
+
+fn refused(error: Error, field: KeyFields) -> Result<Presence> {
+    match error {
+        // FREQ needs an LFU policy and IDLETIME any other; the server then does not know the field.
+        Error::Server { .. } if field == KeyFields::IDLE || field == KeyFields::FREQUENCY => {
+            Ok(Presence::There)
+        }
+        // Servers before 7.0 answer OBJECT on a missing key with an error.
+        Error::Server { ref source, .. } if source.to_string().contains("no such key") => Ok(Presence::Gone),
+        error if error.is_elsewhere() => Ok(Presence::Elsewhere),
+        error => Err(error),
+    }
+}
+
+/// The words that OBJECT ENCODING answers (Redis 2.2 to 8.0, Valkey 9): they are known, so that they cost nothing.
+const ENCODINGS: [&str; 13] = [
+    "embstr",
+    "raw",
+    "int",
+    "listpack",
+    "hashtable",
+    "quicklist",
+    "skiplist",
+    "intset",
+    "stream",
+    "ziplist",
+    "listpackex",
+    "linkedlist",
+    "zipmap",
+];
+
+pub(crate) fn encoding(word: &[u8]) -> Cow<'static, str> {
+    match ENCODINGS.iter().find(|known| known.as_bytes() == word) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(String::from_utf8_lossy(word).into_owned()),
+    }
+}
+
+/// The command that tells how many elements a value has; `None` for modules.
+pub(crate) fn length_command(kind: &KeyType) -> Option<&'static str> {
+    Some(match kind {
+        KeyType::String => "STRLEN",
+        KeyType::List => "LLEN",
+        KeyType::Set => "SCARD",
+        KeyType::SortedSet => "ZCARD",
+        KeyType::Hash => "HLEN",
+        KeyType::Stream => "XLEN",
+        KeyType::Module(_) => return None,
+    })
+}
+
+/// Asks over a link for fields of keys; a key that is gone is `None`.
+pub(crate) async fn look(
+    link: &Arc<dyn Link>,
+    keys: &[(Bytes, KeyFields)],
+) -> Vec<Result<Option<KeyRecord>>> {
+    let commands =
+        keys.iter().flat_map(|(key, fields)| asked(*fields).map(move |field| question(field.0, key)));
+    let mut answers = link.run_all(commands.collect(), Effect::Read).await.into_iter();
+    keys.iter().map(|(key, fields)| record(link, key, *fields, &mut answers)).collect()
+}
+
+fn record(
+    link: &Arc<dyn Link>,
+    key: &Bytes,
+    fields: KeyFields,
+    answers: &mut impl Iterator<Item = Result<Value>>,
+) -> Result<Option<KeyRecord>> {
+    let mut record = KeyRecord::new(key.clone());
+    let mut outcome = Ok(Presence::There);
+    for ((field, command), answer) in asked(fields).zip(answers) {
+        let request = Request { node: link.node(), command, timeout: Duration::ZERO };
+        let answer = answer.as_ref().map_err(Error::clone).and_then(|value| in_one_part(value, request));
+        let found = fill(&mut record, field, answer, request);
+        if matches!(outcome, Ok(Presence::There)) {
+            outcome = found;
+        }
+    }
+    outcome.map(|presence| (presence == Presence::There).then_some(record))
+}
+
+fn in_one_part<'a>(value: &'a Value, request: Request<'_>) -> Result<Answer<'a>> {
+    Ok(match value {
+        Value::Nil => Answer::Nil,
+        Value::Int(number) => Answer::Number(*number),
+        Value::BulkString(text) => Answer::Text(text),
+        Value::SimpleString(text) => Answer::Text(text.as_bytes()),
+        Value::Okay => Answer::Text(b"OK"),
+        _ => return Err(request.unexpected("it is of another form than the command has")),
+    })
+}
+
+fn question(field: KeyFields, key: &Bytes) -> Cmd {
+    let mut command = Cmd::new();
+    let words = QUESTIONS.iter().find(|(known, _)| *known == field).map_or(&["TYPE"][..], |(_, words)| words);
+    command.arg(words).arg(key.as_ref());
+    command
+}
+
+/// Asks over a link how many elements the values of some records have.
+pub(crate) async fn count_elements(
+    link: &Arc<dyn Link>,
+    records: &mut [KeyRecord],
+    wants: impl Fn(&KeyRecord) -> bool,
+) -> Result<()> {
     let (indexes, commands): (Vec<usize>, Vec<Cmd>) = records
         .iter()
         .enumerate()
-        .filter_map(|(index, record)| Some((index, elements(record.kind.as_ref()?, &record.key)?)))
+        .filter(|(_, record)| wants(record))
+        .filter_map(|(index, record)| {
+            let mut command = cmd(length_command(record.kind.as_ref()?)?);
+            command.arg(record.key.as_ref());
+            Some((index, command))
+        })
         .unzip();
     let request = Request { node: link.node(), command: "STRLEN", timeout: Duration::ZERO };
     for (index, answer) in indexes.into_iter().zip(link.run_all(commands, Effect::Read).await) {
@@ -144,18 +227,4 @@ async fn fetch_elements(link: &Arc<dyn Link>, records: &mut [KeyRecord]) -> Resu
         }
     }
     Ok(())
-}
-
-fn elements(kind: &KeyType, key: &Bytes) -> Option<Cmd> {
-    let mut command = cmd(match kind {
-        KeyType::String => "STRLEN",
-        KeyType::List => "LLEN",
-        KeyType::Set => "SCARD",
-        KeyType::SortedSet => "ZCARD",
-        KeyType::Hash => "HLEN",
-        KeyType::Stream => "XLEN",
-        KeyType::Module(_) => return None,
-    });
-    command.arg(key.as_ref());
-    Some(command)
 }

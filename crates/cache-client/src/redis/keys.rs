@@ -4,52 +4,31 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{
-    StreamExt,
-    future::{self, Either},
-    stream::{self, BoxStream},
-};
-use larder_metrics_model::NodeAddress;
+use futures_util::stream::BoxStream;
 use redis::{Cmd, Value, cmd};
 
 use super::{
     answer::{TimeLeft, bytes, milliseconds, read, time_left},
     failure::Request,
-    fields::FieldCommands,
+    fields, guarded,
     link::{Effect, Link},
+    sweep::Sweeper,
 };
 use crate::{
-    DumpedValue, Error, KeyBatch, KeyChange, KeyRecord, Keys, RestoreItem, Result, ScanOptions, ScanPosition,
-    ShardPosition, Ttl,
+    DumpedValue, Error, GuardedChange, KeyBatch, KeyChange, KeyFields, KeyRecord, Keys, RestoreItem, Result,
+    ScanOptions, Ttl,
 };
 
-/// Finds the primaries to go through, each with a link of its own.
-#[async_trait]
-pub(crate) trait Shards: std::fmt::Debug + Send + Sync {
-    async fn primaries(&self) -> Result<Vec<Arc<dyn Link>>>;
-}
-
-/// Keys over a link that leads to each of them, and links to the shards that hold them.
+/// Keys over a link that leads to each of them, and sweeps of the shards that hold them.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisKeys {
     link: Arc<dyn Link>,
-    shards: Arc<dyn Shards>,
-}
-
-/// A cache of one shard: everything goes over the same link.
-#[derive(Clone, Debug)]
-pub(crate) struct OneShard(pub(crate) Arc<dyn Link>);
-
-#[async_trait]
-impl Shards for OneShard {
-    async fn primaries(&self) -> Result<Vec<Arc<dyn Link>>> {
-        Ok(vec![Arc::clone(&self.0)])
-    }
+    sweeper: Sweeper,
 }
 
 impl RedisKeys {
-    pub(crate) fn new(link: Arc<dyn Link>, shards: Arc<dyn Shards>) -> Self {
-        Self { link, shards }
+    pub(crate) fn new(sweeper: Sweeper) -> Self {
+        Self { link: Arc::clone(&sweeper.link), sweeper }
     }
 
     fn request<'a>(&'a self, command: &'a str) -> Request<'a> {
@@ -57,123 +36,40 @@ impl RedisKeys {
     }
 }
 
-/// One step of SCAN.
-struct Step {
-    keys: Vec<Bytes>,
-    next: String,
-}
-
-/// One shard on its way.
-struct ShardScan {
-    link: Arc<dyn Link>,
-    options: Arc<ScanOptions>,
-    fields: FieldCommands,
-    /// The step whose keys are to be dealt with next, fetched ahead.
-    ahead: Option<Step>,
-    cursor: Option<String>,
-}
-
-impl ShardScan {
-    fn new(link: Arc<dyn Link>, options: Arc<ScanOptions>) -> Self {
-        let cursor = match options.from.as_ref().and_then(|from| from.shard(link.node())) {
-            Some(ShardPosition::Done) => None,
-            Some(ShardPosition::At(cursor)) => Some(cursor.clone()),
-            None => Some("0".to_owned()),
-        };
-        let fields = FieldCommands::new(options.fields);
-        Self { link, options, fields, ahead: None, cursor }
-    }
-
-    /// Fetches the fields of one step's keys while the server already works on the next step.
-    async fn next(&mut self) -> Option<Result<(NodeAddress, Vec<KeyRecord>, ShardPosition)>> {
-        let step = if let Some(step) = self.ahead.take() {
-            step
-        } else {
-            let cursor = self.cursor.take()?;
-            match self.step(cursor).await {
-                Ok(step) => step,
-                Err(error) => return Some(Err(error)),
-            }
-        };
-        let records = self.fields.fetch(&self.link, step.keys);
-        let (records, ahead) = if step.next == "0" {
-            (records.await, None)
-        } else {
-            let (records, ahead) = future::join(records, self.step(step.next.clone())).await;
-            (records, Some(ahead))
-        };
-        let position = match &ahead {
-            Some(_) => ShardPosition::At(step.next),
-            None => ShardPosition::Done,
-        };
-        match ahead {
-            Some(Ok(step)) => self.ahead = Some(step),
-            // The keys at hand are given out first; the step is tried again with the next call.
-            Some(Err(_)) => {
-                self.cursor = match &position {
-                    ShardPosition::At(cursor) => Some(cursor.clone()),
-                    ShardPosition::Done => None,
-                }
-            }
-            None => {}
-        }
-        Some(records.map(|records| (self.link.node().clone(), records, position)))
-    }
-
-    async fn step(&self, cursor: String) -> Result<Step> {
-        let mut command = cmd("SCAN");
-        command.arg(cursor);
-        if let Some(pattern) = &self.options.pattern {
-            command.arg("MATCH").arg(pattern.as_ref());
-        }
-        command.arg("COUNT").arg(self.options.batch_keys.max(1));
-        let request = Request { node: self.link.node(), command: "SCAN", timeout: Duration::ZERO };
-        let answer = self.link.run(command, Effect::Read).await?;
-        let (next, keys): (String, Vec<Vec<u8>>) = read(answer, request)?;
-        Ok(Step { keys: keys.into_iter().map(Bytes::from).collect(), next })
-    }
-
-    /// One error ends the shard.
-    fn into_stream(self) -> BoxStream<'static, Result<(NodeAddress, Vec<KeyRecord>, ShardPosition)>> {
-        stream::unfold(Some(self), |scan| async move {
-            let mut scan = scan?;
-            let item = scan.next().await?;
-            let rest = item.is_ok().then_some(scan);
-            Some((item, rest))
-        })
-        .boxed()
-    }
-}
-
 #[async_trait]
 impl Keys for RedisKeys {
     fn scan(&self, options: ScanOptions) -> BoxStream<'static, Result<KeyBatch>> {
-        let shards = Arc::clone(&self.shards);
-        let batches = async move {
-            let primaries = match shards.primaries().await {
-                Ok(primaries) => primaries,
-                Err(error) => return Either::Left(stream::iter([Err(error)])),
-            };
-            let options = Arc::new(options);
-            let mut position = ScanPosition::default();
-            for link in &primaries {
-                let from = options.from.as_ref().and_then(|from| from.shard(link.node()));
-                position.set_shard(
-                    link.node().clone(),
-                    from.cloned().unwrap_or(ShardPosition::At("0".to_owned())),
-                );
+        self.sweeper.scan(options)
+    }
+
+    async fn look(&self, keys: &[Bytes], wanted: KeyFields) -> Vec<Result<Option<KeyRecord>>> {
+        let mut options = ScanOptions::with_fields(wanted);
+        // A key of which nothing is asked is looked for all the same.
+        if wanted.is_empty() {
+            options.fields = KeyFields::TYPE;
+        }
+        let asked: Vec<_> = keys.iter().map(|key| (key.clone(), options.fields_of(key))).collect();
+        let mut records = fields::look(&self.link, &asked).await;
+        if wanted.contains(KeyFields::ELEMENTS) {
+            let mut there: Vec<KeyRecord> =
+                records.iter().filter_map(|it| it.as_ref().ok()?.clone()).collect();
+            if let Err(error) = fields::count_elements(&self.link, &mut there, |_| true).await {
+                return keys.iter().map(|_| Err(error.clone())).collect();
             }
-            let shards =
-                primaries.into_iter().map(|link| ShardScan::new(link, Arc::clone(&options)).into_stream());
-            let merged = stream::select_all(shards).map(move |item| {
-                item.map(|(node, records, shard)| {
-                    position.set_shard(node.clone(), shard);
-                    KeyBatch::new(node, records, position.clone())
-                })
-            });
-            Either::Right(merged)
-        };
-        stream::once(batches).flatten().boxed()
+            let mut counted = there.into_iter();
+            for slot in records.iter_mut().filter_map(|it| it.as_mut().ok()?.as_mut()) {
+                if let Some(record) = counted.next() {
+                    *slot = record;
+                }
+            }
+        }
+        records
+    }
+
+    async fn change(&self, changes: &[GuardedChange]) -> Vec<Result<KeyChange>> {
+        let commands = changes.iter().map(guarded::command).collect();
+        let answers = self.link.run_all(commands, Effect::Write).await;
+        answers.into_iter().map(|answer| guarded::outcome(answer, self.request("EVAL"))).collect()
     }
 
     async fn expire(&self, changes: &[(Bytes, Ttl)]) -> Vec<Result<KeyChange>> {
@@ -220,12 +116,20 @@ impl Keys for RedisKeys {
         answers.into_iter().map(|answer| done_or_missing(answer, self.request("UNLINK"))).collect()
     }
 
+    /// The moment and the idle time are asked for in front of DUMP, which counts as use where there is no NO-TOUCH.
     async fn dump(&self, keys: &[Bytes]) -> Vec<Result<Option<DumpedValue>>> {
-        let commands = keys.iter().flat_map(|key| [with_key("DUMP", key), with_key("PTTL", key)]).collect();
+        let questions = |key: &Bytes| {
+            let mut idle = cmd("OBJECT");
+            idle.arg("IDLETIME").arg(key.as_ref());
+            [idle, with_key("PTTL", key), with_key("PEXPIRETIME", key), with_key("DUMP", key)]
+        };
+        let commands = keys.iter().flat_map(questions).collect();
         let mut answers = self.link.run_all(commands, Effect::Read).await.into_iter();
         let mut values = Vec::with_capacity(keys.len());
-        while let (Some(payload), Some(left)) = (answers.next(), answers.next()) {
-            values.push(payload.and_then(|payload| self.dumped(payload, left?)));
+        while let (Some(idle), Some(left), Some(moment), Some(payload)) =
+            (answers.next(), answers.next(), answers.next(), answers.next())
+        {
+            values.push(payload.and_then(|payload| self.dumped(payload, left?, &moment, &idle)));
         }
         values
     }
@@ -249,12 +153,25 @@ impl Keys for RedisKeys {
 }
 
 impl RedisKeys {
-    fn dumped(&self, payload: Value, left: Value) -> Result<Option<DumpedValue>> {
+    fn dumped(
+        &self,
+        payload: Value,
+        left: Value,
+        moment: &Result<Value>,
+        idle: &Result<Value>,
+    ) -> Result<Option<DumpedValue>> {
         let Some(payload) = bytes(payload, self.request("DUMP"))? else { return Ok(None) };
-        Ok(match time_left(left, self.request("PTTL"))? {
-            TimeLeft::Gone => None,
-            TimeLeft::There(ttl) => Some(DumpedValue { payload, ttl }),
-        })
+        let TimeLeft::There(ttl) = time_left(left, self.request("PTTL"))? else { return Ok(None) };
+        // Servers before 7.0 have no PEXPIRETIME, and those that evict by frequency no idle time.
+        let expires_at_ms = match moment {
+            Ok(Value::Int(moment)) if *moment >= 0 => Some(*moment),
+            _ => None,
+        };
+        let idle = match idle {
+            Ok(Value::Int(seconds)) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+            _ => None,
+        };
+        Ok(Some(DumpedValue { payload, ttl, expires_at_ms, idle }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Redis and Valkey.
 
 mod answer;
+mod by_slot;
 mod cache;
 mod cluster;
 mod cluster_map;
@@ -8,6 +9,7 @@ mod diagnosis;
 mod direct;
 mod failure;
 mod fields;
+mod guarded;
 mod keys;
 mod link;
 mod pool;
@@ -15,13 +17,18 @@ mod probe;
 mod sentinel;
 mod server;
 mod server_stats;
+mod sweep;
+mod wire;
 
+pub(crate) use by_slot::BySlot;
 pub(crate) use cache::RedisCache;
 pub(crate) use cluster::{ClusterLink, ClusterNodes, LazyCluster, RoutedLinks, Seeds};
 pub(crate) use direct::Dialer;
-pub(crate) use keys::{OneShard, RedisKeys};
+pub(crate) use keys::RedisKeys;
 pub(crate) use link::{Link, OwnedLink, Retrying};
 pub(crate) use pool::LinkPool;
 pub(crate) use sentinel::{SentinelLink, SentinelNodes, Sentinels};
 pub(crate) use server::{RedisServer, SingleNode};
 pub(crate) use server_stats::ServerStats;
+pub(crate) use sweep::{OneShard, Shards, Sweeper};
+pub(crate) use wire::WireDialer;

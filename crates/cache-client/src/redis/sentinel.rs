@@ -18,8 +18,12 @@ use super::{
     link::{Effect, Link},
     pool::NodeLinks,
     server::RedisServer,
+    sweep::{Shard, Shards},
 };
-use crate::{Error, Nodes, Result, Server, Topology, url::HostPort};
+use crate::{
+    Error, Nodes, Result, Server, Topology,
+    url::{Endpoint, HostPort},
+};
 
 /// The Sentinels that know a cache by a name.
 #[derive(Debug)]
@@ -253,5 +257,23 @@ impl Nodes for SentinelNodes {
         );
         nodes.extend(all.iter().map(|host| sentinels.server(host)));
         Ok(Topology::new(nodes, skipped))
+    }
+}
+
+/// The primary that the Sentinels name is the one shard that there is.
+#[async_trait]
+impl Shards for SentinelNodes {
+    async fn shards(&self) -> Result<Vec<Shard>> {
+        let Self(sentinels) = self;
+        let primary = sentinels.primary().await?;
+        // Only whoever asks for a replica needs one.
+        let replicas = sentinels.replicas().await.unwrap_or_default();
+        Ok(vec![Shard {
+            primary: primary.address(),
+            link: sentinels.data.link(&primary),
+            endpoint: Some(Endpoint::Tcp(primary)),
+            replicas,
+            slots: Vec::new(),
+        }])
     }
 }

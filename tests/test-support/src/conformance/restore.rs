@@ -26,7 +26,7 @@ pub(super) async fn restore_what_was_dumped(keys: &dyn Keys, cache: &dyn Cache) 
     ensure!(matches!(first.ttl, Ttl::In(left) if left <= MINUTE && left > MINUTE / 2), "{:?}", first.ttl);
     ensure!(second.ttl == Ttl::None, "{:?}", second.ttl);
     ensure!(cache.delete(&timed).await? && cache.delete(&lasting).await?);
-    let broken = DumpedValue { payload: Bytes::from_static(b"no payload"), ttl: Ttl::None };
+    let broken = DumpedValue::new(Bytes::from_static(b"no payload"), Ttl::None);
     let answers = keys
         .restore(&[item(&timed, first, false), item(&missing, &broken, false), item(&lasting, second, false)])
         .await;
