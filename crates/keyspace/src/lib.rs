@@ -13,8 +13,8 @@ pub use error::{Error, Result};
 pub use family::family_of;
 pub use key_name::KeyName;
 pub use policy::{
-    Facts, Family, FamilyId, KeyFacts, Matcher, OrphanRule, Policy, PolicyError, PolicyLimits, Selector,
-    Share, TtlRule, ValueForm, Violations,
+    Facts, Family, FamilyId, KeyFacts, Matcher, ObservedFamily, OrphanRule, Policy, PolicyError,
+    PolicyLimits, ProposalOptions, Selector, Share, TtlRule, ValueForm, Violations, propose_policy,
 };
 pub use report::{FamilyReport, KeyReport, ReportBuilder};
 pub use top::{BigKey, Biggest, TopKeys};
