@@ -25,4 +25,11 @@ pub enum Error {
         /// What is wrong with it, and where.
         source: larder_rdb::Error,
     },
+    /// The policy is wrong. The cause names the place and what to do.
+    #[error("the policy is refused")]
+    Policy {
+        /// What is wrong with it, and where.
+        #[from]
+        source: crate::PolicyError,
+    },
 }
