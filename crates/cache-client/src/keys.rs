@@ -26,7 +26,8 @@ bitflags::bitflags! {
         const IDLE = 1 << 4;
         /// How often it is used; only servers that evict by frequency know it.
         const FREQUENCY = 1 << 5;
-        /// How many elements it has; of a string, its bytes. Needs the type, which is then fetched first.
+        /// How many elements it has; of a string, its bytes. Needs the type, which is then fetched first. The one field
+        /// whose look counts as a use of the key on servers without CLIENT NO-TOUCH (before Redis 7.2).
         const ELEMENTS = 1 << 6;
     }
 }
@@ -238,7 +239,8 @@ pub enum KeyChange {
 ///   cache it came from; the part of a shard whose primary is no longer there begins anew.
 /// - A shard whose primary is lost on the way is begun anew on its successor, and [`KeyBatch::round`] says so. A shard that
 ///   has none ends with one `Err` that says what was not seen; the other shards go on.
-/// - A scan goes at the pace it is given, and looks at keys without using them: idle times stay what they are.
+/// - A scan goes at the pace it is given, and looks at keys without using them: idle times stay what they are, but for
+///   [`KeyFields::ELEMENTS`] on servers that cannot.
 /// - Batch calls answer for each key in the order given, and one key's failure is that key's alone.
 /// - Nothing here blocks a server for longer than one step of the scan, or one batch.
 #[async_trait]

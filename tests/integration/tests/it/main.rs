@@ -3,4 +3,5 @@
 mod contracts;
 mod faults;
 mod harness;
+mod sweep;
 mod topology;

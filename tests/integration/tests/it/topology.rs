@@ -49,7 +49,9 @@ async fn a_cluster_connection_that_is_there() {
 async fn a_shard_that_is_gone_ends_its_own_part_of_a_scan() {
     on_every_server(async |program| {
         let mut cluster = TestCluster::start(program, 0)?;
-        let client = reach(&cluster.url()).await?;
+        let mut connect = ConnectOptions::default();
+        connect.failover_patience = Duration::from_secs(2);
+        let client = open(&cluster.url().parse()?, &connect).await?;
         fill(&client, 300).await?;
         let kept: i64 =
             cluster.servers[1].run::<i64>(&["DBSIZE"])? + cluster.servers[2].run::<i64>(&["DBSIZE"])?;
@@ -65,6 +67,7 @@ async fn a_shard_that_is_gone_ends_its_own_part_of_a_scan() {
                 Err(error) => {
                     failed += 1;
                     ensure!(error.to_string().contains(cluster.servers[0].node().as_str()), "{error}");
+                    ensure!(error.to_string().contains("slots 0-5460"), "{error}");
                 }
             }
         }

@@ -1,17 +1,20 @@
 //! What every keyspace must do.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all};
 use larder_cache_client::{
-    Cache, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType, Keys, ScanOptions, ScanPosition,
-    ShardPosition, Ttl,
+    Cache, FieldChoice, FixedRate, FullSpeed, Governor, KeyBatch, KeyChange, KeyFields, KeyRecord, KeyType,
+    Keys, Pace, ScanOptions, ScanPosition, ShardPosition, Ttl,
 };
 use larder_metrics_model::NodeAddress;
 
-use super::restore::restore_what_was_dumped;
+use super::{
+    guarded::{keys_are_looked_at, only_what_is_as_it_was_seen_is_changed},
+    restore::restore_what_was_dumped,
+};
 
 const COUNT: usize = 1_500;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -30,6 +33,10 @@ pub async fn keys(keys: &dyn Keys, cache: &dyn Cache) -> Result<()> {
     keys_that_go_are_left_out(keys, cache, &all).await.context("a key that is gone is left out")?;
     batches_answer_in_order(keys, cache).await.context("batch calls answer for each key in order")?;
     restore_what_was_dumped(keys, cache).await.context("dump and restore")?;
+    only_what_is_as_it_was_seen_is_changed(keys, cache).await.context("guarded changes")?;
+    keys_are_looked_at(keys, cache).await.context("a look at keys")?;
+    every_pace_sees_every_key(keys, &all).await.context("paces")?;
+    what_is_chosen_is_fetched(keys, &all).await.context("fields that are chosen by the key")?;
     let list: Vec<Bytes> = all.into_iter().collect();
     for (answer, key) in keys.unlink(&list).await.into_iter().zip(&list) {
         ensure!(answer? == KeyChange::Done, "{key:?} was not there at the end");
@@ -92,6 +99,43 @@ async fn scan_goes_on(keys: &dyn Keys, all: &BTreeSet<Bytes>) -> Result<()> {
     options.from = Some(elsewhere);
     let found = names(&collect(keys, options).await?);
     ensure!(&found == all, "with the position of a primary that is gone, {} keys came", found.len());
+    Ok(())
+}
+
+async fn every_pace_sees_every_key(keys: &dyn Keys, all: &BTreeSet<Bytes>) -> Result<()> {
+    let paces: [Arc<dyn Pace>; 3] =
+        [Arc::new(FullSpeed), Arc::new(FixedRate::new(100_000)), Arc::new(Governor::default())];
+    for pace in paces {
+        for fields in [KeyFields::empty(), KeyFields::TTL | KeyFields::TYPE] {
+            let mut options = only_ours(fields);
+            options.pace = Arc::clone(&pace);
+            let batches = collect(keys, options).await?;
+            ensure!(
+                &names(&batches) == all,
+                "{pace:?}: {} of {} keys came",
+                names(&batches).len(),
+                all.len()
+            );
+            ensure!(batches.last().is_some_and(|batch| batch.position.is_done()), "{pace:?}: it did not end");
+            ensure!(batches.iter().all(|batch| batch.round == 0), "{pace:?}: a shard was begun anew");
+        }
+    }
+    Ok(())
+}
+
+async fn what_is_chosen_is_fetched(keys: &dyn Keys, all: &BTreeSet<Bytes>) -> Result<()> {
+    let is_even = |key: &[u8]| key.last().is_some_and(|digit| digit % 2 == 0);
+    let mut options = only_ours(KeyFields::TTL);
+    options.choice = Some(FieldChoice::new(move |key| {
+        if is_even(key) { KeyFields::TYPE | KeyFields::ELEMENTS } else { KeyFields::empty() }
+    }));
+    let batches = collect(keys, options).await?;
+    ensure!(&names(&batches) == all, "keys were missing");
+    for record in batches.iter().flat_map(|batch| &batch.records) {
+        let chosen = is_even(&record.key);
+        ensure!(record.ttl == Some(Ttl::None), "{record:?}");
+        ensure!(record.kind.is_some() == chosen && record.elements.is_some() == chosen, "{record:?}");
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! They use keys that begin with `conformance:`, and remove them at the end; other keys may be there.
 
 mod cache;
+mod guarded;
 mod keys;
 mod restore;
 mod server;
