@@ -12,7 +12,7 @@ const DAY: Duration = Duration::from_hours(24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// Whole snapshots; 90 days.
+    /// Whole snapshots, those of the keyspace as well; 90 days.
     pub snapshots: Duration,
     /// Single samples; 30 days.
     pub raw: Duration,
@@ -38,6 +38,8 @@ pub struct DailyRetention {
 pub struct RetentionOutcome {
     /// Snapshots that were removed.
     pub snapshots_removed: u64,
+    /// Keyspace snapshots that were removed.
+    pub keyspaces_removed: u64,
     /// Samples that were removed; the hours and days that sum them up are still there.
     pub samples_removed: u64,
     /// Hours that were removed; the days that sum them up are still there.
@@ -97,6 +99,7 @@ impl RetentionOutcome {
     /// Adds what another store removed.
     pub(crate) fn add(&mut self, other: Self) {
         self.snapshots_removed += other.snapshots_removed;
+        self.keyspaces_removed += other.keyspaces_removed;
         self.samples_removed += other.samples_removed;
         self.hours_removed += other.hours_removed;
         self.days_removed += other.days_removed;

@@ -20,13 +20,15 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{KeyspaceSnapshot, Snapshot};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use self::salvage::Salvaged;
 use crate::{
     Appended, Damage, Error, History, Imported, MetricsStore, Query, Result, Retention, RetentionOutcome,
-    Series, SeriesName, SeriesQuery, store::blocking,
+    Series, SeriesName, SeriesQuery,
+    measured::Measured,
+    store::{MOST_FAMILIES, blocking},
 };
 
 /// How long a writer waits for another one.
@@ -97,11 +99,15 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::append`].
     pub fn append_blocking(&self, snapshot: &Snapshot) -> Result<Appended> {
-        let is_new = self.append_all([snapshot])?.new == 1;
-        // What was stored before may be past its retention.
-        let is_held = is_new || self.reading(|connection| read::holds(connection, self.path(), snapshot))?;
-        let written_to = is_held.then(|| self.path().to_owned()).into_iter().collect();
-        Ok(Appended { is_new, written_to, ..Appended::default() })
+        self.append_measured(snapshot)
+    }
+
+    /// Stores a keyspace snapshot, as [`MetricsStore::append_keyspace`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append_keyspace`].
+    pub fn append_keyspace_blocking(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        self.append_measured(&snapshot.bounded(MOST_FAMILIES))
     }
 
     /// Stores snapshots in one transaction: all of them, or none.
@@ -125,11 +131,32 @@ impl SqliteStore {
         write::import(self, snapshots, now)
     }
 
+    /// Stores any number of keyspace snapshots, as [`SqliteStore::import`] does snapshots.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::import`].
+    pub fn import_keyspaces(
+        &self,
+        snapshots: impl IntoIterator<Item = KeyspaceSnapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<Imported> {
+        let bounded = snapshots.into_iter().map(|snapshot| snapshot.bounded(MOST_FAMILIES));
+        write::import(self, bounded, now)
+    }
+
     /// Returns snapshots, as [`MetricsStore::read`] does.
     ///
     /// # Errors
     /// As [`MetricsStore::read`].
     pub fn read_blocking(&self, query: &Query) -> Result<History> {
+        self.reading(|connection| read::snapshots(connection, self.path(), query))
+    }
+
+    /// Returns keyspace snapshots, as [`MetricsStore::read_keyspaces`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::read_keyspaces`].
+    pub fn read_keyspaces_blocking(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
         self.reading(|connection| read::snapshots(connection, self.path(), query))
     }
 
@@ -178,6 +205,14 @@ impl SqliteStore {
         salvage::salvage(path.as_ref())
     }
 
+    fn append_measured<T: Measured>(&self, snapshot: &T) -> Result<Appended> {
+        let is_new = write::append_all(self, [snapshot])?.new == 1;
+        // What was stored before may be past its retention.
+        let is_held = is_new || self.reading(|connection| read::holds(connection, self.path(), snapshot))?;
+        let written_to = is_held.then(|| self.path().to_owned()).into_iter().collect();
+        Ok(Appended { is_new, written_to, ..Appended::default() })
+    }
+
     fn reading<T>(&self, work: impl Fn(&Connection) -> Result<T>) -> Result<T> {
         match &self.shared.open {
             Some(open) => work(&open.reader.lock().unwrap_or_else(PoisonError::into_inner)),
@@ -211,9 +246,19 @@ impl MetricsStore for SqliteStore {
         blocking(move || store.append_blocking(&snapshot)).await
     }
 
+    async fn append_keyspace(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        let (store, snapshot) = (self.clone(), snapshot.clone());
+        blocking(move || store.append_keyspace_blocking(&snapshot)).await
+    }
+
     async fn read(&self, query: &Query) -> Result<History> {
         let (store, query) = (self.clone(), query.clone());
         blocking(move || store.read_blocking(&query)).await
+    }
+
+    async fn read_keyspaces(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
+        let (store, query) = (self.clone(), query.clone());
+        blocking(move || store.read_keyspaces_blocking(&query)).await
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series> {

@@ -27,13 +27,25 @@ pub(super) fn apply(store: &SqliteStore, cutoffs: &Cutoffs) -> Result<RetentionO
     };
     let outcome = RetentionOutcome {
         snapshots_removed: remove("snapshots", "cache", "at", &caches, cutoffs.snapshots)?,
+        keyspaces_removed: remove("keyspaces", "cache", "at", &caches, cutoffs.snapshots)?,
         samples_removed: remove("samples", "series", "at", &series, cutoffs.raw)?,
         hours_removed: remove("hourly", "series", "start", &series, cutoffs.hourly)?,
         days_removed: remove("daily", "series", "start", &series, cutoffs.daily)?,
         ..RetentionOutcome::default()
     };
     remove("moments", "cache", "at", &caches, cutoffs.daily)?;
+    remove("keyspace_moments", "cache", "at", &caches, cutoffs.daily)?;
+    if outcome.days_removed > 0 {
+        store.write("forget series", |transaction| forget_series(transaction))?;
+    }
     Ok(outcome)
+}
+
+/// Removes the names of series of which nothing is left: families come and go.
+fn forget_series(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    let has_none = ["samples", "hourly", "daily"]
+        .map(|table| format!("NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.series = series.id)"));
+    transaction.execute(&format!("DELETE FROM series WHERE {}", has_none.join(" AND ")), [])
 }
 
 /// Notes from when on a table is complete. It never moves back: what is removed does not return.

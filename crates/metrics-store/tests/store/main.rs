@@ -7,9 +7,11 @@
 mod conformance;
 mod damage;
 mod export;
+mod families;
 mod full_disk;
 mod guide;
 mod import;
+mod older;
 mod processes;
 mod properties;
 mod read_only;
