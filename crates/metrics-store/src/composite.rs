@@ -97,14 +97,20 @@ impl MetricsStore for Histories {
         Ok(names.into_iter().collect())
     }
 
+    /// What a store could not say is in `failed`, an error or more for each, even where none of them could.
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let mut outcome = RetentionOutcome::default();
+        for store in &self.stores {
+            outcome.add_or_fail(store.plan_retention(now).await);
+        }
+        Ok(outcome)
+    }
+
     /// What a store could not remove is in `failed`, an error or more for each, even where none of them could.
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
         let mut outcome = RetentionOutcome::default();
         for store in &self.stores {
-            match store.apply_retention(now).await {
-                Ok(done) => outcome.add(done),
-                Err(error) => outcome.failed.push(error),
-            }
+            outcome.add_or_fail(store.apply_retention(now).await);
         }
         Ok(outcome)
     }

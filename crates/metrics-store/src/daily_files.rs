@@ -1,5 +1,7 @@
 //! The guide's daily files, one JSON object a day.
 
+mod expiry;
+
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -137,35 +139,6 @@ impl DailyFiles {
         Ok(names.into_iter().collect())
     }
 
-    /// Removes old files, thins the earlier snapshots of the rest, and clears away what killed writers left.
-    ///
-    /// # Errors
-    /// As [`MetricsStore::apply_retention`].
-    pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
-        let mut outcome = RetentionOutcome::default();
-        if !self.folder().exists() {
-            return Ok(outcome);
-        }
-        let lock = self.folder.lock(LOCK_WAIT)?;
-        outcome.remains_removed = self.folder.remove_remains(&lock)?;
-        let oldest = self.retention.keep.and_then(|keep| first_day_kept(now, keep));
-        let is_old = |day: NaiveDate| oldest.is_some_and(|oldest| day < oldest);
-        let mut remove = |kind, day| -> Result<()> {
-            let path = self.folder.file(kind, day);
-            Folder::remove(&lock, &path).map(|()| outcome.files_removed.push(path))
-        };
-        let mut failed = Vec::new();
-        for kind in [Dated::Metrics, Dated::Families] {
-            let old = self.folder.days(kind)?.into_iter().filter(|day| is_old(*day));
-            failed.extend(old.filter_map(|day| remove(kind, day).err()));
-        }
-        for day in self.folder.days(Dated::Metrics)?.into_iter().filter(|day| !is_old(*day)) {
-            failed.extend(self.thin(&lock, day, &mut outcome).err());
-        }
-        outcome.failed = failed;
-        Ok(outcome)
-    }
-
     fn append_measured<T: Measured>(&self, snapshot: &T, kept: Kept) -> Result<Appended> {
         let at = moment::of(snapshot)?;
         let day = day_of(snapshot)?;
@@ -223,22 +196,6 @@ impl DailyFiles {
             None => finest(&samples, query),
         };
         Ok(Series { resolution, points, damaged })
-    }
-
-    fn thin(&self, lock: &Lock, day: NaiveDate, outcome: &mut RetentionOutcome) -> Result<()> {
-        let path = self.folder.file(Dated::Metrics, day);
-        let bytes = fs::read(&path).map_err(|source| Error::io(&path, "read the file", source))?;
-        let mut contents: Parsed<Snapshot> = Parsed::of(&bytes);
-        outcome.damaged.extend(damage_in(&path, &contents));
-        if contents.broken.is_some() {
-            return Ok(());
-        }
-        let removed = contents.day.thin(Kept::Spaced(self.retention.earlier_spacing));
-        if removed > 0 {
-            self.folder.write(lock, &path, &contents.day.render()?)?;
-            outcome.snapshots_removed += removed;
-        }
-        Ok(())
     }
 
     /// Reads a day to write it again; a broken file is moved aside first.
@@ -324,6 +281,11 @@ impl MetricsStore for DailyFiles {
         blocking(move || store.series_names_blocking()).await
     }
 
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let store = self.clone();
+        blocking(move || store.plan_retention_blocking(now)).await
+    }
+
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
         let store = self.clone();
         blocking(move || store.apply_retention_blocking(now)).await
@@ -386,12 +348,6 @@ fn finest(samples: &[(i64, f64)], query: &SeriesQuery) -> (Resolution, Vec<Point
         }
     }
     (Resolution::Daily, points(samples, query, Resolution::Daily))
-}
-
-fn first_day_kept(now: DateTime<Utc>, keep: Duration) -> Option<NaiveDate> {
-    let keep = chrono::TimeDelta::from_std(keep).ok()?;
-    // The local day may still be the one before.
-    now.checked_sub_signed(keep)?.date_naive().checked_sub_days(ZONES)
 }
 
 fn damage_in<T>(path: &Path, contents: &Parsed<T>) -> Vec<Damage> {

@@ -260,31 +260,36 @@ pub async fn export<W: Write + Send + 'static>(
     export: Export,
     out: W,
 ) -> Result<Exported> {
-    let (wants_snapshots, wants_keyspaces) = (export.wants_snapshots(), export.wants_keyspaces());
+    let (has_snapshots, has_keyspaces) = (export.wants_snapshots(), export.wants_keyspaces());
     let mut exporter = SamplesExporter::new(export, out);
     let mut outcome = Exported::default();
-    let mut page = query.clone().take(Take::Oldest(PAGE));
-    while wants_snapshots {
-        let history = store.read(&page).await?;
-        let Some(history) = turned(history, &mut page, &mut outcome)? else { break };
-        exporter = blocking(move || {
-            history.iter().try_for_each(|snapshot| exporter.snapshot(snapshot))?;
-            Ok(exporter)
-        })
-        .await?;
+    if has_snapshots {
+        let mut page = query.clone().take(Take::Oldest(PAGE));
+        while let Some(found) = turned(store.read(&page).await?, &mut page, &mut outcome)? {
+            exporter = written(exporter, found, SamplesExporter::snapshot).await?;
+        }
     }
-    let mut page = query.clone().take(Take::Oldest(KEYSPACE_PAGE));
-    while wants_keyspaces {
-        let history = store.read_keyspaces(&page).await?;
-        let Some(history) = turned(history, &mut page, &mut outcome)? else { break };
-        exporter = blocking(move || {
-            history.iter().try_for_each(|snapshot| exporter.keyspace(snapshot))?;
-            Ok(exporter)
-        })
-        .await?;
+    if has_keyspaces {
+        let mut page = query.clone().take(Take::Oldest(KEYSPACE_PAGE));
+        while let Some(found) = turned(store.read_keyspaces(&page).await?, &mut page, &mut outcome)? {
+            exporter = written(exporter, found, SamplesExporter::keyspace).await?;
+        }
     }
     outcome.lines = blocking(move || exporter.finish()).await?;
     Ok(outcome)
+}
+
+/// Writes a page where it blocks nobody.
+async fn written<W: Write + Send + 'static, T: Measured>(
+    mut exporter: SamplesExporter<W>,
+    page: Vec<T>,
+    write: fn(&mut SamplesExporter<W>, &T) -> Result<()>,
+) -> Result<SamplesExporter<W>> {
+    blocking(move || {
+        page.iter().try_for_each(|snapshot| write(&mut exporter, snapshot))?;
+        Ok(exporter)
+    })
+    .await
 }
 
 /// Notes what is damaged, turns the page, and returns what is on it; `None` after the last one.

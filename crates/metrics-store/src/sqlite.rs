@@ -41,6 +41,7 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
+    retention: Retention,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,6 @@ struct Shared {
 
 #[derive(Debug)]
 struct Open {
-    retention: Retention,
     writer: Mutex<Connection>,
     /// Apart from the writer's, so that a long look back does not hold up what is being measured.
     reader: Mutex<Connection>,
@@ -71,8 +71,8 @@ impl SqliteStore {
         }
         let writer = schema::open(&path)?;
         let reader = schema::open(&path)?;
-        let open = Open { retention, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-        Ok(Self { shared: Arc::new(Shared { path, open: Some(open) }) })
+        let open = Open { writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { shared: Arc::new(Shared { path, open: Some(open) }), retention })
     }
 
     /// Opens a history for reading only. Nothing is written: no file or folder is made, and a file on a disk or in a
@@ -85,7 +85,15 @@ impl SqliteStore {
     pub fn open_to_read(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         look::with(&path, |_| Ok(()))?;
-        Ok(Self { shared: Arc::new(Shared { path, open: None }) })
+        Ok(Self { shared: Arc::new(Shared { path, open: None }), retention: Retention::default() })
+    }
+
+    /// Returns the same history with another retention, such as one that is open for reading only and is asked what would
+    /// be removed.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
     }
 
     /// Returns the file.
@@ -178,12 +186,20 @@ impl SqliteStore {
         })
     }
 
+    /// Says what would be removed at `now`, as [`MetricsStore::plan_retention`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::plan_retention`].
+    pub fn plan_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        expiry::plan(self, &self.retention.cutoffs(now))
+    }
+
     /// Removes what is too old at `now`, as [`MetricsStore::apply_retention`] does, a few thousand rows at a time.
     ///
     /// # Errors
     /// As [`MetricsStore::apply_retention`].
     pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
-        expiry::apply(self, &self.to_write()?.retention.cutoffs(now))
+        expiry::apply(self, &self.retention.cutoffs(now))
     }
 
     /// Looks through the whole file and returns what is wrong with its structure, each damaged part once.
@@ -269,6 +285,11 @@ impl MetricsStore for SqliteStore {
     async fn series_names(&self) -> Result<Vec<SeriesName>> {
         let store = self.clone();
         blocking(move || store.series_names_blocking()).await
+    }
+
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let store = self.clone();
+        blocking(move || store.plan_retention_blocking(now)).await
     }
 
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {

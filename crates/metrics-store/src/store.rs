@@ -70,6 +70,13 @@ pub trait MetricsStore: Debug + Send + Sync {
     /// The history cannot be read at all.
     async fn series_names(&self) -> Result<Vec<SeriesName>>;
 
+    /// Says what [`MetricsStore::apply_retention`] would remove at `now`, and changes nothing; a history that is open for
+    /// reading only can say so as well. What others do meanwhile is not foreseen.
+    ///
+    /// # Errors
+    /// The history cannot be read at all. Of several stores, each that cannot be read is in the outcome.
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome>;
+
     /// Removes what is older than the store's retention keeps, at `now`.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ pub(super) fn import<T: Measured>(
     snapshots: impl IntoIterator<Item = T>,
     now: DateTime<Utc>,
 ) -> Result<Imported> {
-    let cutoffs = store.to_write()?.retention.cutoffs(now);
+    let cutoffs = store.retention.cutoffs(now);
     let mut imported = Imported::default();
     let mut snapshots = snapshots.into_iter();
     loop {

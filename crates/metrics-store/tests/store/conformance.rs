@@ -7,7 +7,7 @@ use larder_metrics_store::{
     Error, Histories, MetricsStore, Query, Resolution, SeriesQuery, SqliteStore, Take,
 };
 
-use crate::support::{at, files, keyspace, keyspace_seconds, seconds, snapshot, sqlite, with_node};
+use crate::support::{at, files, keyspace, keyspace_seconds, removed, seconds, snapshot, sqlite, with_node};
 
 const DAY: i64 = 86_400;
 
@@ -22,6 +22,7 @@ async fn conforms(store: &dyn MetricsStore) {
     tells_families(store).await;
     bounds_families(store).await;
     refuses_what_has_no_time(store).await;
+    plans_what_retention_does(store).await;
 }
 
 async fn is_empty_at_first(store: &dyn MetricsStore) {
@@ -32,7 +33,8 @@ async fn is_empty_at_first(store: &dyn MetricsStore) {
     let keyspaces = store.read_keyspaces(&Query::default()).await.unwrap();
     assert!(keyspaces.snapshots.is_empty() && keyspaces.damaged.is_empty());
     let outcome = store.apply_retention(at(0)).await.unwrap();
-    assert_eq!(outcome.snapshots_removed, 0);
+    assert_eq!(removed(&outcome), ([0; 5], vec![]));
+    assert_eq!(removed(&store.plan_retention(at(0)).await.unwrap()), ([0; 5], vec![]));
 }
 
 async fn stores_each_moment_once(store: &dyn MetricsStore) {
@@ -227,6 +229,19 @@ async fn refuses_what_has_no_time(store: &dyn MetricsStore) {
         }
     }
     assert_eq!(store.read(&Query::default()).await.unwrap(), before);
+}
+
+/// Whatever it is that the store is configured to remove.
+async fn plans_what_retention_does(store: &dyn MetricsStore) {
+    for now in [at(0), at(40 * DAY), at(95 * DAY), at(5_000 * DAY)] {
+        let before = store.read_keyspaces(&Query::default()).await.unwrap();
+        let plan = store.plan_retention(now).await.unwrap();
+        assert_eq!(removed(&store.plan_retention(now).await.unwrap()), removed(&plan), "it changes nothing");
+        assert_eq!(store.read_keyspaces(&Query::default()).await.unwrap(), before, "it changes nothing");
+        let done = store.apply_retention(now).await.unwrap();
+        assert_eq!(removed(&plan), removed(&done));
+        assert_eq!(removed(&store.plan_retention(now).await.unwrap()), ([0; 5], vec![]), "it is done");
+    }
 }
 
 #[tokio::test]

@@ -15,5 +15,6 @@ mod older;
 mod processes;
 mod properties;
 mod read_only;
+mod retention;
 mod side_by_side;
 mod support;

@@ -1,12 +1,16 @@
 //! What the tests are made of.
 
-use std::{io::Write, path::Path, process::Command};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_metrics_model::{
     FamilyFigures, Info, KeyspaceSnapshot, NodeAddress, NodeKind, NodeSnapshot, Snapshot,
 };
-use larder_metrics_store::{DailyFiles, DailyRetention, Retention, SqliteStore};
+use larder_metrics_store::{DailyFiles, DailyRetention, Retention, RetentionOutcome, SqliteStore};
 
 /// Midnight at the beginning of the days that the tests are about.
 pub(crate) fn start() -> DateTime<Utc> {
@@ -64,6 +68,19 @@ pub(crate) fn seconds(snapshots: &[Snapshot]) -> Vec<i64> {
 /// The same of keyspace snapshots.
 pub(crate) fn keyspace_seconds(snapshots: &[KeyspaceSnapshot]) -> Vec<i64> {
     snapshots.iter().map(|snapshot| (snapshot.time().unwrap() - start()).num_seconds()).collect()
+}
+
+/// What retention removed, or would: numbers, and files.
+pub(crate) fn removed(outcome: &RetentionOutcome) -> ([u64; 5], Vec<PathBuf>) {
+    assert!(outcome.failed.is_empty(), "{outcome:?}");
+    let numbers = [
+        outcome.snapshots_removed,
+        outcome.keyspaces_removed,
+        outcome.samples_removed,
+        outcome.hours_removed,
+        outcome.days_removed,
+    ];
+    (numbers, [outcome.files_removed.clone(), outcome.remains_removed.clone()].concat())
 }
 
 /// A seeded generator (splitmix64), so that what went wrong once goes wrong again.
