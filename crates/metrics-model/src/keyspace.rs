@@ -34,7 +34,7 @@ pub struct KeyspaceSnapshot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FamilyFigures {
-    /// What the family is called; empty for keys that belong to none.
+    /// What the family is called.
     pub name: String,
     /// Its keys.
     pub keys: u64,
