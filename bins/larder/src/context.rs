@@ -42,8 +42,11 @@ impl Settings {
 
     /// Opens the metrics history to read it, without writing anything, and warns of what is damaged.
     pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
-        let opened =
-            self.histories(|settings| SqliteStore::open_to_read(settings.file.metrics.series_path()))?;
+        let opened = self.histories(|settings| {
+            let metrics = &settings.file.metrics;
+            let series = SqliteStore::open_to_read(metrics.series_path())?;
+            Ok(series.with_retention(metrics.series_retention()))
+        })?;
         if let Some(words) = &opened.closed {
             message::warning(words);
             message::hint(SALVAGE);

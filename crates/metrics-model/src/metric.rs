@@ -1,8 +1,8 @@
-//! The figures that a snapshot gives to the metrics history, by name.
+//! The figures that snapshots give to the metrics history, by name.
 
 use serde::Serialize;
 
-use crate::{CacheStats, NodeAddress, NodeKind, ServerFacts, Snapshot};
+use crate::{CacheStats, FamilyFigures, KeyspaceSnapshot, NodeAddress, NodeKind, ServerFacts, Snapshot};
 
 /// One figure that is followed over time.
 #[derive(Clone, Copy, Debug)]
@@ -56,12 +56,15 @@ pub enum Scope {
     Cache,
     /// Each node that holds keys.
     Node,
+    /// Each family of keys.
+    Family,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Read {
     Cache(fn(&Snapshot) -> Option<f64>),
     Node(fn(&ServerFacts) -> Option<f64>),
+    Family(fn(&FamilyFigures) -> Option<f64>),
 }
 
 /// One figure of one snapshot.
@@ -70,8 +73,10 @@ enum Read {
 pub struct Sample<'a> {
     /// Which figure.
     pub metric: &'static Metric,
-    /// Of which node; `None` for the cache as a whole.
+    /// Of which node; `None` for the cache as a whole, and for a family.
     pub node: Option<&'a NodeAddress>,
+    /// Of which family; `None` for the cache as a whole, and for a node.
+    pub family: Option<&'a str>,
     /// Its value, finite.
     pub value: f64,
 }
@@ -83,6 +88,7 @@ impl Metric {
         match self.read {
             Read::Cache(_) => Scope::Cache,
             Read::Node(_) => Scope::Node,
+            Read::Family(_) => Scope::Family,
         }
     }
 
@@ -105,6 +111,29 @@ impl Metric {
     ) -> Self {
         Self { name, unit, kind, help, read: Read::Node(read) }
     }
+
+    const fn family(
+        name: &'static str,
+        unit: Unit,
+        kind: MetricKind,
+        help: &'static str,
+        read: fn(&FamilyFigures) -> Option<f64>,
+    ) -> Self {
+        Self { name, unit, kind, help, read: Read::Family(read) }
+    }
+}
+
+impl Scope {
+    /// Returns what a metric of that name is told of, known or not: names of metrics of nodes begin with `node_`, of
+    /// families with `family_`, and no others do.
+    #[must_use]
+    pub fn of(metric: &str) -> Self {
+        match metric.split_once('_') {
+            Some(("node", _)) => Self::Node,
+            Some(("family", _)) => Self::Family,
+            _ => Self::Cache,
+        }
+    }
 }
 
 /// Returns every metric that is followed.
@@ -126,7 +155,7 @@ impl Snapshot {
         let mut samples = Vec::new();
         let mut add = |metric, node, value: Option<f64>| {
             if let Some(value) = value.filter(|value| value.is_finite()) {
-                samples.push(Sample { metric, node, value });
+                samples.push(Sample { metric, node, family: None, value });
             }
         };
         for metric in METRICS {
@@ -139,6 +168,23 @@ impl Snapshot {
             for metric in METRICS {
                 if let Read::Node(read) = metric.read {
                     add(metric, Some(&node.node), read(&facts));
+                }
+            }
+        }
+        samples
+    }
+}
+
+impl KeyspaceSnapshot {
+    /// Returns every figure that each family has.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample<'_>> {
+        let mut samples = Vec::new();
+        for family in &self.families {
+            for metric in METRICS {
+                let Read::Family(read) = metric.read else { continue };
+                if let Some(value) = read(family).filter(|value| value.is_finite()) {
+                    samples.push(Sample { metric, node: None, family: Some(&family.name), value });
                 }
             }
         }
@@ -257,6 +303,20 @@ const METRICS: &[Metric] = &[
     Metric::node("node_cpu_seconds", Seconds, Counter, "Processor time of the server itself.", |facts| {
         Some(facts.cpu.system_seconds? + facts.cpu.user_seconds?)
     }),
+    Metric::family("family_keys", Count, Gauge, "Keys of the family.", |family| count(Some(family.keys))),
+    Metric::family("family_bytes", Bytes, Gauge, "Bytes that the keys of the family take.", |family| {
+        count(family.bytes)
+    }),
+    Metric::family("family_without_ttl", Count, Gauge, "Keys of the family that have no TTL.", |family| {
+        count(family.without_ttl)
+    }),
+    Metric::family(
+        "family_idle_median_seconds",
+        Seconds,
+        Gauge,
+        "Median time since a key of the family was last used.",
+        |family| family.idle_median_s,
+    ),
 ];
 
 #[cfg(test)]
@@ -271,6 +331,7 @@ mod tests {
         let names: HashSet<&str> = metrics().iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), metrics().len());
         for metric in metrics() {
+            assert_eq!(metric.scope(), Scope::of(metric.name), "{}", metric.name);
             let ending = match metric.unit {
                 Count => continue,
                 Bytes => "_bytes",
@@ -280,13 +341,35 @@ mod tests {
                 PerSecond => "_per_second",
             };
             assert!(metric.name.ends_with(ending), "{} does not end in {ending}", metric.name);
-            assert_eq!(metric.scope() == Scope::Node, metric.name.starts_with("node_"), "{}", metric.name);
         }
     }
 
     #[test]
     fn an_empty_snapshot_has_no_samples() {
         assert!(Snapshot::default().samples().is_empty());
+        assert!(KeyspaceSnapshot::default().samples().is_empty());
+    }
+
+    #[test]
+    fn a_family_gives_the_figures_that_it_has() {
+        let mut whole = FamilyFigures::new("app:search:", 3);
+        (whole.bytes, whole.without_ttl, whole.idle_median_s) = (Some(90), Some(1), Some(2.5));
+        let mut odd = FamilyFigures::new("", 1);
+        odd.idle_median_s = Some(f64::NAN);
+        let snapshot = KeyspaceSnapshot { families: vec![whole, odd], ..KeyspaceSnapshot::default() };
+        let samples = snapshot.samples();
+        assert!(samples.iter().all(|sample| sample.node.is_none()));
+        let found: Vec<_> =
+            samples.iter().map(|sample| (sample.family, sample.metric.name, sample.value)).collect();
+        let of = Some("app:search:");
+        let expected = [
+            (of, "family_keys", 3.0),
+            (of, "family_bytes", 90.0),
+            (of, "family_without_ttl", 1.0),
+            (of, "family_idle_median_seconds", 2.5),
+            (Some(""), "family_keys", 1.0),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

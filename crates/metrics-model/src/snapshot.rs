@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Info, LatencySummary, NodeAddress, NodeKind, Ratio, Resources, ServerFacts, Skipped};
+use crate::{Info, LatencySummary, NodeAddress, NodeKind, Ratio, Resources, ServerFacts, Skipped, instant};
 
 /// A cache measured at one instant.
 ///
@@ -221,22 +221,14 @@ pub struct NodeSnapshot {
 impl Snapshot {
     /// Begins a snapshot that was taken at `at`; the day it belongs to is the day in the time zone of `at`.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "microseconds fit 53 bits until the year 2255")]
     pub fn at(at: DateTime<FixedOffset>) -> Self {
-        Self {
-            timestamp: at.timestamp_micros() as f64 / 1e6,
-            date: at.naive_local().format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
-            ..Self::default()
-        }
+        Self { timestamp: instant::timestamp(at), date: instant::date(at), ..Self::default() }
     }
 
     /// Returns when the snapshot was taken; `None` where the timestamp is no time.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the range is checked by what reads it")]
     pub fn time(&self) -> Option<DateTime<Utc>> {
-        self.timestamp
-            .is_finite()
-            .then(|| DateTime::from_timestamp_micros((self.timestamp * 1e6).round() as i64))?
+        instant::time(self.timestamp)
     }
 
     /// Records that `field` is null because of `reason`.

@@ -1,40 +1,40 @@
 //! A snapshot as JSON, and back.
 
-use larder_metrics_model::Snapshot;
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Result, measured::Measured};
 
 /// Writes a snapshot as JSON, and makes sure that it can be read again.
 ///
 /// JSON has no NaN: one in a field that may not be null would make the whole snapshot unreadable.
-pub(crate) fn encode(snapshot: &Snapshot) -> Result<String> {
+pub(crate) fn encode<T: Measured>(snapshot: &T) -> Result<String> {
     let text = serde_json::to_string(snapshot).map_err(|source| Error::Json { source })?;
-    serde_json::from_str::<Snapshot>(&text).map_err(|source| Error::Json { source })?;
+    serde_json::from_str::<T>(&text).map_err(|source| Error::Json { source })?;
     Ok(text)
 }
 
 /// Reads a snapshot whose time is one.
-pub(crate) fn decode(value: &Value) -> std::result::Result<Snapshot, String> {
-    timed(Snapshot::deserialize(value))
+pub(crate) fn decode<T: Measured>(value: &Value) -> std::result::Result<T, String> {
+    timed(T::deserialize(value))
 }
 
 /// Reads a snapshot whose time is one.
-pub(crate) fn decode_text(text: &str) -> std::result::Result<Snapshot, String> {
+pub(crate) fn decode_text<T: Measured>(text: &str) -> std::result::Result<T, String> {
     timed(serde_json::from_str(text))
 }
 
-fn timed(snapshot: serde_json::Result<Snapshot>) -> std::result::Result<Snapshot, String> {
-    let snapshot = snapshot.map_err(|error| format!("is no snapshot: {error}"))?;
+fn timed<T: Measured>(snapshot: serde_json::Result<T>) -> std::result::Result<T, String> {
+    let snapshot = snapshot.map_err(|error| format!("is no {}: {error}", T::NAME))?;
     match snapshot.time() {
         Some(_) => Ok(snapshot),
-        None => Err(format!("its timestamp {} is no time", snapshot.timestamp)),
+        None => Err(format!("its timestamp {} is no time", snapshot.timestamp())),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use larder_metrics_model::Snapshot;
+
     use super::*;
 
     #[test]

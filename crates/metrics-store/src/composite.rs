@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{KeyspaceSnapshot, Snapshot};
 
 use crate::{
     Appended, Damage, Error, History, MetricsStore, Query, Result, RetentionOutcome, Series, SeriesName,
-    SeriesQuery, moment,
+    SeriesQuery, measured::Measured, moment,
 };
 
 /// Several histories that are kept side by side: what is stored goes to all of them, what is read comes from wherever it
@@ -30,44 +30,35 @@ impl Histories {
 #[async_trait]
 impl MetricsStore for Histories {
     async fn append(&self, snapshot: &Snapshot) -> Result<Appended> {
-        let mut outcome = Appended::default();
-        let mut is_stored = false;
+        let mut done = Vec::new();
         for store in &self.stores {
-            match store.append(snapshot).await {
-                Ok(done) => {
-                    outcome.is_new |= done.is_new;
-                    outcome.damaged.extend(done.damaged);
-                    outcome.written_to.extend(done.written_to);
-                    outcome.failed.extend(done.failed);
-                    is_stored = true;
-                }
-                Err(error) => outcome.failed.push(error),
-            }
+            done.push(store.append(snapshot).await);
         }
-        if is_stored {
-            return Ok(outcome);
+        appended(done)
+    }
+
+    async fn append_keyspace(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        let mut done = Vec::new();
+        for store in &self.stores {
+            done.push(store.append_keyspace(snapshot).await);
         }
-        Err(Error::AllFailed { what: "nothing was stored", failures: outcome.failed })
+        appended(done)
     }
 
     async fn read(&self, query: &Query) -> Result<History> {
-        let mut merged = History::default();
-        let mut failures = Vec::new();
+        let mut found = Vec::new();
         for store in &self.stores {
-            match store.read(query).await {
-                Ok(history) => {
-                    merged.snapshots.extend(history.snapshots);
-                    merged.damaged.extend(history.damaged);
-                }
-                Err(error) => failures.push(error),
-            }
+            found.push(store.read(query).await);
         }
-        merged.damaged.extend(named(failures, self.stores.len())?);
-        let key = |snapshot: &Snapshot| (moment::of(snapshot).unwrap_or(i64::MIN), snapshot.cache.clone());
-        merged.snapshots.sort_by_cached_key(key);
-        merged.snapshots.dedup_by(|a, b| key(a) == key(b));
-        query.take.shorten(&mut merged.snapshots, |snapshot| key(snapshot).0);
-        Ok(merged)
+        merged(found, query)
+    }
+
+    async fn read_keyspaces(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
+        let mut found = Vec::new();
+        for store in &self.stores {
+            found.push(store.read_keyspaces(query).await);
+        }
+        merged(found, query)
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series> {
@@ -106,17 +97,68 @@ impl MetricsStore for Histories {
         Ok(names.into_iter().collect())
     }
 
+    /// What a store could not say is in `failed`, an error or more for each, even where none of them could.
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let mut outcome = RetentionOutcome::default();
+        for store in &self.stores {
+            outcome.add_or_fail(store.plan_retention(now).await);
+        }
+        Ok(outcome)
+    }
+
     /// What a store could not remove is in `failed`, an error or more for each, even where none of them could.
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
         let mut outcome = RetentionOutcome::default();
         for store in &self.stores {
-            match store.apply_retention(now).await {
-                Ok(done) => outcome.add(done),
-                Err(error) => outcome.failed.push(error),
-            }
+            outcome.add_or_fail(store.apply_retention(now).await);
         }
         Ok(outcome)
     }
+}
+
+/// Puts together what became of a snapshot in each store.
+fn appended(done: Vec<Result<Appended>>) -> Result<Appended> {
+    let mut outcome = Appended::default();
+    let mut is_stored = false;
+    for done in done {
+        match done {
+            Ok(done) => {
+                outcome.is_new |= done.is_new;
+                outcome.damaged.extend(done.damaged);
+                outcome.written_to.extend(done.written_to);
+                outcome.failed.extend(done.failed);
+                is_stored = true;
+            }
+            Err(error) => outcome.failed.push(error),
+        }
+    }
+    if is_stored {
+        return Ok(outcome);
+    }
+    Err(Error::AllFailed { what: "nothing was stored", failures: outcome.failed })
+}
+
+/// Puts together what each store has; of what several have, the first one's.
+fn merged<T: Measured>(found: Vec<Result<History<T>>>, query: &Query) -> Result<History<T>> {
+    let stores = found.len();
+    let mut merged = History::default();
+    let mut failures = Vec::new();
+    for found in found {
+        match found {
+            Ok(history) => {
+                merged.snapshots.extend(history.snapshots);
+                merged.damaged.extend(history.damaged);
+            }
+            Err(error) => failures.push(error),
+        }
+    }
+    merged.damaged.extend(named(failures, stores)?);
+    let key =
+        |snapshot: &T| (moment::of(snapshot).unwrap_or(i64::MIN), snapshot.cache().map(ToOwned::to_owned));
+    merged.snapshots.sort_by_cached_key(key);
+    merged.snapshots.dedup_by(|a, b| key(a) == key(b));
+    query.take.shorten(&mut merged.snapshots, |snapshot| key(snapshot).0);
+    Ok(merged)
 }
 
 /// Makes damage of failures, unless all failed.

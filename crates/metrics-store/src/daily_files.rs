@@ -1,5 +1,7 @@
 //! The guide's daily files, one JSON object a day.
 
+mod expiry;
+
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -9,15 +11,16 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{KeyspaceSnapshot, Scope, Snapshot};
 
 use crate::{
     Appended, DailyRetention, Damage, Error, History, MetricsStore, Point, Query, Resolution, Result,
     RetentionOutcome, Series, SeriesName, SeriesQuery, Take, body,
-    day_file::{DayFile, EARLIER, Parsed},
-    folder::{Folder, Lock, parse_day},
+    day_file::{DayFile, EARLIER, Kept, Parsed},
+    folder::{Dated, Folder, Lock, parse_day},
+    measured::Measured,
     moment, rollup,
-    store::blocking,
+    store::{MOST_FAMILIES, blocking},
 };
 
 /// How long a writer waits for another one.
@@ -25,11 +28,12 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// The days of a range in UTC reach this much further in local time.
 const ZONES: Days = Days::new(1);
 
-/// A history in a folder of `cache_metrics_YYYY-MM-DD.json`.
+/// A history in a folder of `cache_metrics_YYYY-MM-DD.json` and `cache_families_YYYY-MM-DD.json`.
 ///
 /// A snapshot belongs to the day that its `date` begins with, which is the local day of whoever measured. The top level
 /// of the file is the newest snapshot of the day, as the guide's scripts expect it; earlier ones are in the field
-/// `earlier`. The methods of this type block; those of [`MetricsStore`] do not.
+/// `earlier`. Of keyspace snapshots only the newest of a day is kept; `earlier` has those of other caches. The methods of
+/// this type block; those of [`MetricsStore`] do not.
 #[derive(Clone, Debug)]
 pub struct DailyFiles {
     folder: Folder,
@@ -39,11 +43,11 @@ pub struct DailyFiles {
 /// The snapshots of one daily file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct DayHistory {
+pub struct DayHistory<T = Snapshot> {
     /// Which day, in local time.
     pub day: NaiveDate,
     /// Its snapshots, and what could not be read.
-    pub history: History,
+    pub history: History<T>,
 }
 
 impl DailyFiles {
@@ -58,12 +62,20 @@ impl DailyFiles {
         self.folder.path()
     }
 
-    /// Reads the files one after another, oldest first.
+    /// Reads the files of snapshots one after another, oldest first.
     ///
     /// # Errors
     /// The folder cannot be listed.
     pub fn days(&self) -> Result<impl Iterator<Item = DayHistory> + '_> {
-        Ok(self.folder.days()?.into_iter().map(|day| self.day(day)))
+        self.days_of()
+    }
+
+    /// Reads the files of keyspace snapshots one after another, oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn keyspace_days(&self) -> Result<impl Iterator<Item = DayHistory<KeyspaceSnapshot>> + '_> {
+        self.days_of()
     }
 
     /// Stores a snapshot, as [`MetricsStore::append`] does.
@@ -71,24 +83,18 @@ impl DailyFiles {
     /// # Errors
     /// As [`MetricsStore::append`].
     pub fn append_blocking(&self, snapshot: &Snapshot) -> Result<Appended> {
-        let at = moment::of(snapshot)?;
-        let day = day_of(snapshot)?;
         if snapshot.extra.contains_key(EARLIER) {
             return Err(Error::ReservedField { field: EARLIER });
         }
-        body::encode(snapshot)?;
-        let lock = self.folder.lock(LOCK_WAIT)?;
-        self.folder.remove_remains(&lock)?;
-        let (mut contents, damaged) = self.open_day(&lock, day)?;
-        let is_new = contents.day.insert(at, snapshot.clone());
-        if is_new || contents.broken.is_some() {
-            contents.day.thin(self.retention.earlier_spacing);
-            self.folder.write(&lock, day, &contents.day.render()?)?;
-        }
-        // One that came late may have been thinned out at once.
-        let is_held = contents.day.holds(at, snapshot.cache.as_deref());
-        let written_to = is_held.then(|| self.folder.file(day)).into_iter().collect();
-        Ok(Appended { is_new, written_to, damaged, failed: Vec::new() })
+        self.append_measured(snapshot, Kept::Spaced(self.retention.earlier_spacing))
+    }
+
+    /// Stores a keyspace snapshot, as [`MetricsStore::append_keyspace`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append_keyspace`].
+    pub fn append_keyspace_blocking(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        self.append_measured(&snapshot.bounded(MOST_FAMILIES), Kept::Newest)
     }
 
     /// Returns snapshots, as [`MetricsStore::read`] does.
@@ -96,8 +102,67 @@ impl DailyFiles {
     /// # Errors
     /// As [`MetricsStore::read`].
     pub fn read_blocking(&self, query: &Query) -> Result<History> {
+        self.read_measured(query)
+    }
+
+    /// Returns keyspace snapshots, as [`MetricsStore::read_keyspaces`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::read_keyspaces`].
+    pub fn read_keyspaces_blocking(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
+        self.read_measured(query)
+    }
+
+    /// Returns one metric over time, as [`MetricsStore::series`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::series`].
+    pub fn series_blocking(&self, query: &SeriesQuery) -> Result<Series> {
+        match Scope::of(&query.metric) {
+            Scope::Family => self.series_of::<KeyspaceSnapshot>(query),
+            Scope::Cache | Scope::Node => self.series_of::<Snapshot>(query),
+        }
+    }
+
+    /// Returns the names of all series, as [`MetricsStore::series_names`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::series_names`].
+    pub fn series_names_blocking(&self) -> Result<Vec<SeriesName>> {
+        let mut names = BTreeSet::new();
+        for part in self.days()? {
+            part.history.snapshots.iter().for_each(|snapshot| add_names(snapshot, &mut names));
+        }
+        for part in self.keyspace_days()? {
+            part.history.snapshots.iter().for_each(|snapshot| add_names(snapshot, &mut names));
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    fn append_measured<T: Measured>(&self, snapshot: &T, kept: Kept) -> Result<Appended> {
+        let at = moment::of(snapshot)?;
+        let day = day_of(snapshot)?;
+        body::encode(snapshot)?;
+        let path = self.folder.file(T::FILE, day);
+        let lock = self.folder.lock(LOCK_WAIT)?;
+        self.folder.remove_remains(&lock)?;
+        let (mut contents, damaged) = self.open_day::<T>(&lock, &path)?;
+        let is_new = contents.day.insert(at, snapshot.clone());
+        if is_new || contents.broken.is_some() {
+            contents.day.thin(kept);
+        }
+        // One that came late may have been thinned out at once.
+        let is_held = contents.day.holds(at, snapshot.cache());
+        if (is_new && is_held) || contents.broken.is_some() {
+            self.folder.write(&lock, &path, &contents.day.render()?)?;
+        }
+        let written_to = is_held.then_some(path).into_iter().collect();
+        Ok(Appended { is_new, written_to, damaged, failed: Vec::new() })
+    }
+
+    fn read_measured<T: Measured>(&self, query: &Query) -> Result<History<T>> {
         let (from, until) = query.range();
-        let mut days = self.days_between(from, until)?;
+        let mut days = self.days_between(T::FILE, from, until)?;
         if matches!(query.take, Take::Newest(_)) {
             days.reverse();
         }
@@ -106,26 +171,22 @@ impl DailyFiles {
             if is_enough(query.take, &found, day) {
                 break;
             }
-            let part = self.day(day).history;
+            let part = self.day::<T>(day).history;
             damaged.extend(part.damaged);
             let timed = part.snapshots.into_iter().filter_map(|one| Some((moment::of(&one).ok()?, one)));
-            found.extend(timed.filter(|(at, one)| query.wants(one.cache.as_deref(), *at)));
+            found.extend(timed.filter(|(at, one)| query.wants(one.cache(), *at)));
         }
-        found.sort_by(|(a_at, a), (b_at, b)| (a_at, &a.cache).cmp(&(b_at, &b.cache)));
-        found.dedup_by(|(a_at, a), (b_at, b)| a_at == b_at && a.cache == b.cache);
+        found.sort_by(|(a_at, a), (b_at, b)| (a_at, a.cache()).cmp(&(b_at, b.cache())));
+        found.dedup_by(|(a_at, a), (b_at, b)| a_at == b_at && a.cache() == b.cache());
         query.take.shorten(&mut found, |(at, _)| *at);
         Ok(History { snapshots: found.into_iter().map(|(_, snapshot)| snapshot).collect(), damaged })
     }
 
-    /// Returns one metric over time, as [`MetricsStore::series`] does.
-    ///
-    /// # Errors
-    /// As [`MetricsStore::series`].
-    pub fn series_blocking(&self, query: &SeriesQuery) -> Result<Series> {
+    fn series_of<T: Measured>(&self, query: &SeriesQuery) -> Result<Series> {
         let widest = query.range(query.resolution.unwrap_or(Resolution::Daily));
         let (mut samples, mut damaged) = (Vec::new(), Vec::new());
-        for day in self.days_between(widest.0, widest.1)? {
-            let part = self.day(day).history;
+        for day in self.days_between(T::FILE, widest.0, widest.1)? {
+            let part = self.day::<T>(day).history;
             damaged.extend(part.damaged);
             samples.extend(part.snapshots.iter().filter_map(|one| sample(one, query)));
         }
@@ -137,77 +198,20 @@ impl DailyFiles {
         Ok(Series { resolution, points, damaged })
     }
 
-    /// Returns the names of all series, as [`MetricsStore::series_names`] does.
-    ///
-    /// # Errors
-    /// As [`MetricsStore::series_names`].
-    pub fn series_names_blocking(&self) -> Result<Vec<SeriesName>> {
-        let mut names = BTreeSet::new();
-        for part in self.days()? {
-            for snapshot in &part.history.snapshots {
-                names.extend(snapshot.samples().iter().map(|sample| SeriesName {
-                    cache: snapshot.cache.clone(),
-                    metric: sample.metric.name.to_owned(),
-                    node: sample.node.cloned(),
-                }));
-            }
-        }
-        Ok(names.into_iter().collect())
-    }
-
-    /// Removes old files, thins the earlier snapshots of the rest, and clears away what killed writers left.
-    ///
-    /// # Errors
-    /// As [`MetricsStore::apply_retention`].
-    pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
-        let mut outcome = RetentionOutcome::default();
-        if !self.folder().exists() {
-            return Ok(outcome);
-        }
-        let lock = self.folder.lock(LOCK_WAIT)?;
-        outcome.remains_removed = self.folder.remove_remains(&lock)?;
-        let oldest = self.retention.keep.and_then(|keep| first_day_kept(now, keep));
-        for day in self.folder.days()? {
-            let done = match oldest.filter(|oldest| day < *oldest) {
-                Some(_) => self.folder.remove(&lock, day).map(|path| outcome.files_removed.push(path)),
-                None => self.thin(&lock, day, &mut outcome),
-            };
-            outcome.failed.extend(done.err());
-        }
-        Ok(outcome)
-    }
-
-    fn thin(&self, lock: &Lock, day: NaiveDate, outcome: &mut RetentionOutcome) -> Result<()> {
-        let path = self.folder.file(day);
-        let bytes = fs::read(&path).map_err(|source| Error::io(&path, "read the file", source))?;
-        let mut contents = Parsed::of(&bytes);
-        outcome.damaged.extend(damage_in(&path, &contents));
-        if contents.broken.is_some() {
-            return Ok(());
-        }
-        let removed = contents.day.thin(self.retention.earlier_spacing);
-        if removed > 0 {
-            self.folder.write(lock, day, &contents.day.render()?)?;
-            outcome.snapshots_removed += removed;
-        }
-        Ok(())
-    }
-
     /// Reads a day to write it again; a broken file is moved aside first.
-    fn open_day(&self, lock: &Lock, day: NaiveDate) -> Result<(Parsed, Vec<Damage>)> {
-        let path = self.folder.file(day);
-        let bytes = match fs::read(&path) {
+    fn open_day<T: Measured>(&self, lock: &Lock, path: &Path) -> Result<(Parsed<T>, Vec<Damage>)> {
+        let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let empty = Parsed { day: DayFile::default(), unreadable: Vec::new(), broken: None };
                 return Ok((empty, Vec::new()));
             }
-            Err(source) => return Err(Error::io(&path, "read the file", source)),
+            Err(source) => return Err(Error::io(path, "read the file", source)),
         };
         let contents = Parsed::of(&bytes);
-        let mut damaged = damage_in(&path, &contents);
+        let mut damaged = damage_in(path, &contents);
         if contents.broken.is_some() {
-            let moved_to = self.folder.move_aside(lock, &path)?;
+            let moved_to = self.folder.move_aside(lock, path)?;
             for damage in &mut damaged {
                 damage.moved_to = Some(moved_to.clone());
             }
@@ -215,11 +219,15 @@ impl DailyFiles {
         Ok((contents, damaged))
     }
 
-    fn day(&self, day: NaiveDate) -> DayHistory {
-        let path = self.folder.file(day);
+    fn days_of<T: Measured>(&self) -> Result<impl Iterator<Item = DayHistory<T>> + '_> {
+        Ok(self.folder.days(T::FILE)?.into_iter().map(|day| self.day(day)))
+    }
+
+    fn day<T: Measured>(&self, day: NaiveDate) -> DayHistory<T> {
+        let path = self.folder.file(T::FILE, day);
         let history = match fs::read(&path) {
             Ok(bytes) => {
-                let contents = Parsed::of(&bytes);
+                let contents = Parsed::<T>::of(&bytes);
                 let damaged = damage_in(&path, &contents);
                 History { snapshots: contents.day.into_snapshots().collect(), damaged }
             }
@@ -233,10 +241,10 @@ impl DailyFiles {
         DayHistory { day, history }
     }
 
-    fn days_between(&self, from: i64, until: i64) -> Result<Vec<NaiveDate>> {
+    fn days_between(&self, kind: Dated, from: i64, until: i64) -> Result<Vec<NaiveDate>> {
         let first = moment::time(from).date_naive().checked_sub_days(ZONES).unwrap_or(NaiveDate::MIN);
         let last = moment::time(until).date_naive().checked_add_days(ZONES).unwrap_or(NaiveDate::MAX);
-        let days = self.folder.days()?;
+        let days = self.folder.days(kind)?;
         Ok(days.into_iter().filter(|day| (first..=last).contains(day)).collect())
     }
 }
@@ -248,9 +256,19 @@ impl MetricsStore for DailyFiles {
         blocking(move || store.append_blocking(&snapshot)).await
     }
 
+    async fn append_keyspace(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        let (store, snapshot) = (self.clone(), snapshot.clone());
+        blocking(move || store.append_keyspace_blocking(&snapshot)).await
+    }
+
     async fn read(&self, query: &Query) -> Result<History> {
         let (store, query) = (self.clone(), query.clone());
         blocking(move || store.read_blocking(&query)).await
+    }
+
+    async fn read_keyspaces(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
+        let (store, query) = (self.clone(), query.clone());
+        blocking(move || store.read_keyspaces_blocking(&query)).await
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series> {
@@ -263,19 +281,33 @@ impl MetricsStore for DailyFiles {
         blocking(move || store.series_names_blocking()).await
     }
 
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let store = self.clone();
+        blocking(move || store.plan_retention_blocking(now)).await
+    }
+
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
         let store = self.clone();
         blocking(move || store.apply_retention_blocking(now)).await
     }
 }
 
-fn day_of(snapshot: &Snapshot) -> Result<NaiveDate> {
-    let day = snapshot.date.get(..10).and_then(parse_day);
-    day.ok_or_else(|| Error::NoDay { date: snapshot.date.clone() })
+fn day_of(snapshot: &impl Measured) -> Result<NaiveDate> {
+    let day = snapshot.date().get(..10).and_then(parse_day);
+    day.ok_or_else(|| Error::NoDay { date: snapshot.date().to_owned() })
+}
+
+fn add_names(snapshot: &impl Measured, names: &mut BTreeSet<SeriesName>) {
+    names.extend(snapshot.samples().iter().map(|sample| SeriesName {
+        cache: snapshot.cache().map(ToOwned::to_owned),
+        metric: sample.metric.name.to_owned(),
+        node: sample.node.cloned(),
+        family: sample.family.map(ToOwned::to_owned),
+    }));
 }
 
 /// Tells whether the days that follow cannot add anything that would be taken.
-fn is_enough(take: Take, found: &[(i64, Snapshot)], next: NaiveDate) -> bool {
+fn is_enough<T>(take: Take, found: &[(i64, T)], next: NaiveDate) -> bool {
     let times = found.iter().map(|(at, _)| moment::time(*at).date_naive());
     let (count, is_past) = match take {
         Take::All => return false,
@@ -289,14 +321,15 @@ fn is_enough(take: Take, found: &[(i64, Snapshot)], next: NaiveDate) -> bool {
     count == 0 || (found.len() >= count && is_past)
 }
 
-fn sample(snapshot: &Snapshot, query: &SeriesQuery) -> Option<(i64, f64)> {
-    if query.cache.is_some() && query.cache != snapshot.cache {
+fn sample(snapshot: &impl Measured, query: &SeriesQuery) -> Option<(i64, f64)> {
+    if query.cache.is_some() && query.cache.as_deref() != snapshot.cache() {
         return None;
     }
     let samples = snapshot.samples();
-    let wanted = samples
-        .iter()
-        .find(|sample| sample.metric.name == query.metric && sample.node == query.node.as_ref())?;
+    let wanted = samples.iter().find(|sample| {
+        let of = (sample.metric.name, sample.node, sample.family);
+        of == (query.metric.as_str(), query.node.as_ref(), query.family.as_deref())
+    })?;
     Some((moment::of(snapshot).ok()?, wanted.value))
 }
 
@@ -317,13 +350,7 @@ fn finest(samples: &[(i64, f64)], query: &SeriesQuery) -> (Resolution, Vec<Point
     (Resolution::Daily, points(samples, query, Resolution::Daily))
 }
 
-fn first_day_kept(now: DateTime<Utc>, keep: Duration) -> Option<NaiveDate> {
-    let keep = chrono::TimeDelta::from_std(keep).ok()?;
-    // The local day may still be the one before.
-    now.checked_sub_signed(keep)?.date_naive().checked_sub_days(ZONES)
-}
-
-fn damage_in(path: &Path, contents: &Parsed) -> Vec<Damage> {
+fn damage_in<T>(path: &Path, contents: &Parsed<T>) -> Vec<Damage> {
     let parts = contents.unreadable.iter();
     let parts = parts.map(|(part, reason)| Damage::new(path, reason).in_part(part.clone()));
     contents.broken.iter().map(|reason| Damage::new(path, reason)).chain(parts).collect()

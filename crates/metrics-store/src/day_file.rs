@@ -2,37 +2,45 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use larder_metrics_model::Snapshot;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Error, Result, body, moment};
+use crate::{Error, Result, body, measured::Measured, moment};
 
 /// The field that is added to the guide's form.
 pub(crate) const EARLIER: &str = "earlier";
 
 /// The snapshots of one day.
 #[derive(Debug, Default)]
-pub(crate) struct DayFile {
+pub(crate) struct DayFile<T> {
     /// Ordered by time.
-    entries: Vec<Entry>,
+    entries: Vec<Entry<T>>,
     /// Elements of `earlier` that are no snapshots; they are kept as they are.
     unreadable: Vec<Value>,
 }
 
+/// Which snapshots of a day are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    /// Of each cache the first of every stretch of this length, and its newest one; all of them where it is zero.
+    Spaced(Duration),
+    /// Of each cache its newest one.
+    Newest,
+}
+
 #[derive(Debug)]
-struct Entry {
+struct Entry<T> {
     at: i64,
-    snapshot: Snapshot,
+    snapshot: T,
     /// What the file said, to the letter; `None` where the snapshot has not been in a file yet.
     stored: Option<Value>,
 }
 
 /// What a file is found to be.
 #[derive(Debug)]
-pub(crate) struct Parsed {
+pub(crate) struct Parsed<T> {
     /// What could be read.
-    pub(crate) day: DayFile,
+    pub(crate) day: DayFile<T>,
     /// Elements that could not be read, each with the reason. They are kept.
     pub(crate) unreadable: Vec<(String, String)>,
     /// Why the file as a whole cannot be read; what was read all the same is in `day`.
@@ -40,21 +48,21 @@ pub(crate) struct Parsed {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct Page<'a, T> {
     #[serde(flatten)]
-    newest: Form<'a>,
+    newest: Form<'a, T>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    earlier: Vec<Form<'a>>,
+    earlier: Vec<Form<'a, T>>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Form<'a> {
-    New(&'a Snapshot),
+enum Form<'a, T> {
+    New(&'a T),
     Stored(&'a Value),
 }
 
-impl Parsed {
+impl<T: Measured> Parsed<T> {
     /// Reads a file. Of one that is broken, whatever can be read.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         match read_whole(bytes) {
@@ -67,19 +75,19 @@ impl Parsed {
     }
 }
 
-impl DayFile {
-    fn of(mut entries: Vec<Entry>, unreadable: Vec<Value>) -> Self {
+impl<T: Measured> DayFile<T> {
+    fn of(mut entries: Vec<Entry<T>>, unreadable: Vec<Value>) -> Self {
         entries.sort_by_key(|entry| entry.at);
         Self { entries, unreadable }
     }
 
-    pub(crate) fn into_snapshots(self) -> impl Iterator<Item = Snapshot> {
+    pub(crate) fn into_snapshots(self) -> impl Iterator<Item = T> {
         self.entries.into_iter().map(|entry| entry.snapshot)
     }
 
     /// Adds a snapshot; `false` where this moment of this cache is there already.
-    pub(crate) fn insert(&mut self, at: i64, snapshot: Snapshot) -> bool {
-        if self.holds(at, snapshot.cache.as_deref()) {
+    pub(crate) fn insert(&mut self, at: i64, snapshot: T) -> bool {
+        if self.holds(at, snapshot.cache()) {
             return false;
         }
         let place = self.entries.partition_point(|entry| entry.at <= at);
@@ -89,27 +97,29 @@ impl DayFile {
 
     /// Tells whether a moment of a cache is there.
     pub(crate) fn holds(&self, at: i64, cache: Option<&str>) -> bool {
-        self.entries.iter().any(|entry| entry.at == at && entry.snapshot.cache.as_deref() == cache)
+        self.entries.iter().any(|entry| entry.at == at && entry.snapshot.cache() == cache)
     }
 
-    /// Keeps of each cache the first snapshot of every stretch of `spacing`, and its newest one.
+    /// Removes what is not kept, and returns how many that were.
     ///
     /// The first of a stretch is the first in whichever order they came, so the order does not matter in the end.
-    pub(crate) fn thin(&mut self, spacing: Duration) -> u64 {
-        let width = i64::try_from(spacing.as_micros()).unwrap_or(i64::MAX);
+    pub(crate) fn thin(&mut self, kept: Kept) -> u64 {
+        let width = match kept {
+            Kept::Spaced(Duration::ZERO) => return 0,
+            Kept::Spaced(spacing) => Some(i64::try_from(spacing.as_micros()).unwrap_or(i64::MAX).max(1)),
+            Kept::Newest => None,
+        };
         let before = self.entries.len();
-        if width > 0 {
-            let newest: HashMap<_, _> =
-                self.entries.iter().map(|entry| (entry.snapshot.cache.clone(), entry.at)).collect();
-            let mut last_kept: HashMap<Option<String>, i64> = HashMap::new();
-            self.entries.retain(|entry| {
-                let cache = &entry.snapshot.cache;
-                let stretch = moment::floor(entry.at, width);
-                let is_first = last_kept.get(cache) != Some(&stretch);
-                last_kept.insert(cache.clone(), stretch);
-                is_first || newest.get(cache) == Some(&entry.at)
-            });
-        }
+        let cache_of = |entry: &Entry<T>| entry.snapshot.cache().map(ToOwned::to_owned);
+        let newest: HashMap<_, _> = self.entries.iter().map(|entry| (cache_of(entry), entry.at)).collect();
+        let mut last_kept: HashMap<Option<String>, i64> = HashMap::new();
+        self.entries.retain(|entry| {
+            let cache = cache_of(entry);
+            let is_newest = newest.get(&cache) == Some(&entry.at);
+            let Some(width) = width else { return is_newest };
+            let stretch = moment::floor(entry.at, width);
+            last_kept.insert(cache, stretch) != Some(stretch) || is_newest
+        });
         (before - self.entries.len()) as u64
     }
 
@@ -122,22 +132,23 @@ impl DayFile {
     }
 }
 
-impl Entry {
+impl<T: Measured> Entry<T> {
     fn of(value: Value) -> std::result::Result<Self, (Value, String)> {
-        let read = body::decode(&value)
-            .and_then(|snapshot| Ok((moment::of(&snapshot).map_err(|error| error.to_string())?, snapshot)));
+        let read = body::decode(&value).and_then(|snapshot: T| {
+            Ok((moment::of(&snapshot).map_err(|error| error.to_string())?, snapshot))
+        });
         match read {
             Ok((at, snapshot)) => Ok(Self { at, snapshot, stored: Some(value) }),
             Err(reason) => Err((value, reason)),
         }
     }
 
-    fn form(&self) -> Form<'_> {
+    fn form(&self) -> Form<'_, T> {
         self.stored.as_ref().map_or(Form::New(&self.snapshot), Form::Stored)
     }
 }
 
-fn read_whole(bytes: &[u8]) -> std::result::Result<Parsed, String> {
+fn read_whole<T: Measured>(bytes: &[u8]) -> std::result::Result<Parsed<T>, String> {
     if bytes.is_empty() {
         return Err("is empty".to_owned());
     }
@@ -163,7 +174,7 @@ fn read_whole(bytes: &[u8]) -> std::result::Result<Parsed, String> {
 }
 
 /// Reads what can be read of a broken file, by the lines that the format puts around each snapshot.
-fn recover(text: &str) -> Vec<Entry> {
+fn recover<T: Measured>(text: &str) -> Vec<Entry<T>> {
     let start = format!("\n  \"{EARLIER}\": [\n");
     let Some((newest, earlier)) = text.split_once(&start) else { return Vec::new() };
     let newest = format!("{}\n}}", newest.trim_end().trim_end_matches(','));
@@ -185,11 +196,12 @@ fn recover(text: &str) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use larder_metrics_model::Snapshot;
     use serde_json::json;
 
     use super::*;
 
-    fn file(times: &[i64]) -> DayFile {
+    fn file(times: &[i64]) -> DayFile<Snapshot> {
         let mut day = DayFile::default();
         for at in times {
             day.insert(at * 1_000_000, snapshot(*at));
@@ -202,7 +214,7 @@ mod tests {
         serde_json::from_value(json!({"timestamp": at as f64, "date": "1970-01-01T00:00:00"})).unwrap()
     }
 
-    fn times(day: &DayFile) -> Vec<i64> {
+    fn times(day: &DayFile<Snapshot>) -> Vec<i64> {
         day.entries.iter().map(|entry| entry.at / 1_000_000).collect()
     }
 
@@ -222,14 +234,27 @@ mod tests {
             let mut day = DayFile::default();
             for at in order {
                 day.insert(at * 1_000_000, snapshot(at));
-                day.thin(Duration::from_secs(10));
+                day.thin(Kept::Spaced(Duration::from_secs(10)));
             }
             assert_eq!(times(&day), [0, 10, 19], "{order:?}");
         }
         let mut all = file(&[0, 1, 2]);
-        assert_eq!(all.thin(Duration::ZERO), 0);
+        assert_eq!(all.thin(Kept::Spaced(Duration::ZERO)), 0);
         assert_eq!(times(&all), [0, 1, 2]);
-        assert_eq!(DayFile::default().thin(Duration::from_secs(1)), 0);
+        assert_eq!(file(&[]).thin(Kept::Spaced(Duration::from_secs(1))), 0);
+        assert_eq!(file(&[]).thin(Kept::Newest), 0);
+    }
+
+    #[test]
+    fn the_newest_of_each_cache_is_kept() {
+        let mut day = file(&[1, 5, 3]);
+        for at in [4, 2] {
+            let mut other = snapshot(at);
+            other.cache = Some("redis://other".to_owned());
+            day.insert(at * 1_000_000, other);
+        }
+        assert_eq!(day.thin(Kept::Newest), 3);
+        assert_eq!(times(&day), [4, 5]);
     }
 
     #[test]
@@ -247,7 +272,7 @@ mod tests {
     fn every_truncation_gives_what_is_whole_in_it() {
         let text = file(&[1, 2, 3]).render().unwrap();
         for length in 0..text.len() {
-            let parsed = Parsed::of(&text[..length]);
+            let parsed: Parsed<Snapshot> = Parsed::of(&text[..length]);
             assert!(parsed.broken.is_some(), "{length}");
             assert!(parsed.day.entries.len() <= 3);
         }
@@ -262,7 +287,7 @@ mod tests {
         for place in start..text.len() {
             let mut flipped = text.clone();
             flipped[place] ^= 0x80;
-            let parsed = Parsed::of(&flipped);
+            let parsed: Parsed<Snapshot> = Parsed::of(&flipped);
             assert!(parsed.broken.is_some() || !parsed.unreadable.is_empty(), "{place}");
             assert!(parsed.day.entries.len() >= 2, "{place}: {:?}", times(&parsed.day));
         }

@@ -3,13 +3,17 @@
 use std::io::{self, BufWriter, Write};
 
 use chrono::SecondsFormat;
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{KeyspaceSnapshot, NodeAddress, Scope, Snapshot};
 use serde::Serialize;
 
-use crate::{Damage, Error, MetricsStore, Query, Result, Series, Take, moment, store::blocking};
+use crate::{
+    Damage, Error, History, MetricsStore, Query, Result, Series, Take, measured::Measured, moment,
+    store::blocking,
+};
 
-/// How many snapshots are in memory at once.
+/// How many snapshots are in memory at once, and how many keyspace snapshots, which are larger.
 const PAGE: usize = 500;
+const KEYSPACE_PAGE: usize = 20;
 
 /// What is exported, and as what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct Export {
     pub format: ExportFormat,
     /// Only these metrics; all of them where it is empty.
     pub metrics: Vec<String>,
+    /// Only figures of these families; those of everything where it is empty.
+    pub families: Vec<String>,
 }
 
 /// A form of export.
@@ -30,7 +36,7 @@ pub enum ExportFormat {
     Csv,
     /// JSON lines: one object a figure, with the fields of the CSV.
     JsonLines,
-    /// JSON lines: one whole snapshot each; the choice of metrics does not apply.
+    /// JSON lines: one whole snapshot each; the choice of metrics does not apply, and families are not in it.
     Snapshots,
 }
 
@@ -45,7 +51,7 @@ pub struct Exported {
 }
 
 /// Writes the figures of snapshots: `timestamp` (seconds since the Unix epoch), `date` (as the snapshot has it),
-/// `cache`, `metric`, `node` (both names empty, or null, where there is none) and `value`.
+/// `cache`, `metric`, `node`, `value` and `family` (names are empty, or null, where there is none).
 #[derive(Debug)]
 pub struct SamplesExporter<W: Write> {
     lines: Exporter<W>,
@@ -73,6 +79,7 @@ struct SampleRow<'a> {
     metric: &'a str,
     node: Option<&'a str>,
     value: f64,
+    family: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -91,7 +98,7 @@ impl Export {
     /// Exports everything in this form.
     #[must_use]
     pub fn new(format: ExportFormat) -> Self {
-        Self { format, metrics: Vec::new() }
+        Self { format, ..Self::default() }
     }
 
     /// Exports only these metrics.
@@ -99,6 +106,34 @@ impl Export {
     pub fn only<M: Into<String>>(mut self, metrics: impl IntoIterator<Item = M>) -> Self {
         self.metrics = metrics.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// Exports only figures of these families.
+    #[must_use]
+    pub fn of_families<F: Into<String>>(mut self, families: impl IntoIterator<Item = F>) -> Self {
+        self.families = families.into_iter().map(Into::into).collect();
+        self
+    }
+
+    fn wants(&self, metric: &str, family: Option<&str>) -> bool {
+        let of_metric = self.metrics.is_empty() || self.metrics.iter().any(|wanted| wanted == metric);
+        let of_family = self.families.is_empty()
+            || family.is_some_and(|family| self.families.iter().any(|wanted| wanted == family));
+        of_metric && of_family
+    }
+
+    /// Tells whether snapshots have anything that is asked for.
+    fn wants_snapshots(&self) -> bool {
+        let is_other = |metric: &String| Scope::of(metric) != Scope::Family;
+        let of_metric = self.metrics.is_empty() || self.metrics.iter().any(is_other);
+        self.format == ExportFormat::Snapshots || (self.families.is_empty() && of_metric)
+    }
+
+    /// Tells whether keyspace snapshots have anything that is asked for.
+    fn wants_keyspaces(&self) -> bool {
+        let is_of_families = |metric: &String| Scope::of(metric) == Scope::Family;
+        let of_metric = self.metrics.is_empty() || self.metrics.iter().any(is_of_families);
+        self.format != ExportFormat::Snapshots && of_metric
     }
 }
 
@@ -173,18 +208,33 @@ impl<W: Write> SamplesExporter<W> {
         if self.export.format == ExportFormat::Snapshots {
             return self.lines.row(snapshot);
         }
-        let wanted = &self.export.metrics;
+        self.figures(snapshot)
+    }
+
+    /// Writes what is asked for of one keyspace snapshot, a line a figure of each family.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keyspace(&mut self, snapshot: &KeyspaceSnapshot) -> Result<()> {
+        if self.export.format == ExportFormat::Snapshots {
+            return Ok(());
+        }
+        self.figures(snapshot)
+    }
+
+    fn figures(&mut self, snapshot: &impl Measured) -> Result<()> {
         for sample in snapshot.samples() {
-            if !wanted.is_empty() && !wanted.iter().any(|name| name == sample.metric.name) {
+            if !self.export.wants(sample.metric.name, sample.family) {
                 continue;
             }
             self.lines.row(&SampleRow {
-                timestamp: snapshot.timestamp,
-                date: &snapshot.date,
-                cache: snapshot.cache.as_deref(),
+                timestamp: snapshot.timestamp(),
+                date: snapshot.date(),
+                cache: snapshot.cache(),
                 metric: sample.metric.name,
-                node: sample.node.map(larder_metrics_model::NodeAddress::as_str),
+                node: sample.node.map(NodeAddress::as_str),
                 value: sample.value,
+                family: sample.family,
             })?;
         }
         Ok(())
@@ -199,7 +249,8 @@ impl<W: Write> SamplesExporter<W> {
     }
 }
 
-/// Exports a history, some hundred snapshots at a time; the `take` of the query does not apply.
+/// Exports a history a page at a time: the figures of caches and nodes ordered by time, then those of families ordered by
+/// time. The `take` of the query does not apply.
 ///
 /// # Errors
 /// The history cannot be read at all, or `out` cannot be written.
@@ -209,23 +260,52 @@ pub async fn export<W: Write + Send + 'static>(
     export: Export,
     out: W,
 ) -> Result<Exported> {
+    let (has_snapshots, has_keyspaces) = (export.wants_snapshots(), export.wants_keyspaces());
     let mut exporter = SamplesExporter::new(export, out);
     let mut outcome = Exported::default();
-    let mut page = query.clone().take(Take::Oldest(PAGE));
-    loop {
-        let history = store.read(&page).await?;
-        let new = history.damaged.into_iter().filter(|damage| !outcome.damaged.contains(damage));
-        outcome.damaged.extend(new.collect::<Vec<_>>());
-        let Some(last) = history.snapshots.last() else { break };
-        page.from = Some(moment::time(moment::of(last)?.saturating_add(1)));
-        exporter = blocking(move || {
-            history.snapshots.iter().try_for_each(|snapshot| exporter.snapshot(snapshot))?;
-            Ok(exporter)
-        })
-        .await?;
+    if has_snapshots {
+        let mut page = query.clone().take(Take::Oldest(PAGE));
+        while let Some(found) = turned(store.read(&page).await?, &mut page, &mut outcome)? {
+            exporter = written(exporter, found, SamplesExporter::snapshot).await?;
+        }
+    }
+    if has_keyspaces {
+        let mut page = query.clone().take(Take::Oldest(KEYSPACE_PAGE));
+        while let Some(found) = turned(store.read_keyspaces(&page).await?, &mut page, &mut outcome)? {
+            exporter = written(exporter, found, SamplesExporter::keyspace).await?;
+        }
     }
     outcome.lines = blocking(move || exporter.finish()).await?;
     Ok(outcome)
+}
+
+/// Writes a page where it blocks nobody.
+async fn written<W: Write + Send + 'static, T: Measured>(
+    mut exporter: SamplesExporter<W>,
+    page: Vec<T>,
+    write: fn(&mut SamplesExporter<W>, &T) -> Result<()>,
+) -> Result<SamplesExporter<W>> {
+    blocking(move || {
+        page.iter().try_for_each(|snapshot| write(&mut exporter, snapshot))?;
+        Ok(exporter)
+    })
+    .await
+}
+
+/// Notes what is damaged, turns the page, and returns what is on it; `None` after the last one.
+fn turned<T: Measured>(
+    history: History<T>,
+    page: &mut Query,
+    outcome: &mut Exported,
+) -> Result<Option<Vec<T>>> {
+    for damage in history.damaged {
+        if !outcome.damaged.contains(&damage) {
+            outcome.damaged.push(damage);
+        }
+    }
+    let Some(last) = history.snapshots.last() else { return Ok(None) };
+    page.from = Some(moment::time(moment::of(last)?.saturating_add(1)));
+    Ok(Some(history.snapshots))
 }
 
 fn from_csv(error: csv::Error) -> io::Error {

@@ -1,4 +1,4 @@
-//! A folder of daily files that several processes write: names, lock, and writing a file whole or not at all.
+//! A folder of dated files that several processes write: names, lock, and writing a file whole or not at all.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -8,19 +8,30 @@ use std::{
     time::Duration,
 };
 
-use chrono::NaiveDate;
+use chrono::{Days, Months, NaiveDate};
 
 use crate::{Error, Result};
 
-const PREFIX: &str = "cache_metrics_";
 const SUFFIX: &str = ".json";
 const LOCK: &str = ".cache_metrics.lock";
-const TEMPORARY_PREFIX: &str = ".cache_metrics_";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 /// How long one attempt at the lock is apart from the next.
 const LOCK_STEP: Duration = Duration::from_millis(2);
 
-/// A folder of daily files.
+/// What a file holds that is named for a day or a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dated {
+    /// The snapshots of a day.
+    Metrics,
+    /// The families of keys of a day.
+    Families,
+    /// The optimiser's report of a day.
+    Optimization,
+    /// The capacity report of a month.
+    Capacity,
+}
+
+/// A folder of dated files.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -42,13 +53,14 @@ impl Folder {
     }
 
     /// Returns the name of the file of a day.
-    pub(crate) fn file(&self, day: NaiveDate) -> PathBuf {
-        self.path.join(format!("{PREFIX}{}{SUFFIX}", day.format("%Y-%m-%d")))
+    pub(crate) fn file(&self, kind: Dated, day: NaiveDate) -> PathBuf {
+        self.path.join(format!("{}{}{SUFFIX}", kind.prefix(), day.format(kind.form())))
     }
 
-    /// Returns the days that have a file, oldest first; a folder that is not there has none.
-    pub(crate) fn days(&self) -> Result<Vec<NaiveDate>> {
-        let mut days: Vec<NaiveDate> = self.names()?.iter().filter_map(|name| day_of(name)).collect();
+    /// Returns the days that have a file, oldest first, of a file for a month its last day; a folder that is not there
+    /// has none.
+    pub(crate) fn days(&self, kind: Dated) -> Result<Vec<NaiveDate>> {
+        let mut days: Vec<NaiveDate> = self.names()?.iter().filter_map(|name| kind.day_of(name)).collect();
         days.sort_unstable();
         Ok(days)
     }
@@ -74,9 +86,8 @@ impl Folder {
     }
 
     /// Writes the file of a day, so that whoever reads sees either the old one or the new one, whole.
-    pub(crate) fn write(&self, _lock: &Lock, day: NaiveDate, bytes: &[u8]) -> Result<()> {
-        let path = self.file(day);
-        self.replace(&path, bytes).map_err(|source| Error::io(&path, "write the file", source))
+    pub(crate) fn write(&self, _lock: &Lock, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.replace(path, bytes).map_err(|source| Error::io(path, "write the file", source))
     }
 
     /// Moves a damaged file aside, under a name that says so.
@@ -88,19 +99,21 @@ impl Folder {
         Ok(aside)
     }
 
-    pub(crate) fn remove(&self, _lock: &Lock, day: NaiveDate) -> Result<PathBuf> {
-        let path = self.file(day);
-        fs::remove_file(&path).map_err(|source| Error::io(&path, "remove the old file", source))?;
-        Ok(path)
+    pub(crate) fn remove(_lock: &Lock, path: &Path) -> Result<()> {
+        fs::remove_file(path).map_err(|source| Error::io(path, "remove the old file", source))
+    }
+
+    /// Returns what killed writers left, and what is being written where somebody is at it.
+    pub(crate) fn remains(&self) -> Result<Vec<PathBuf>> {
+        let mut names = self.names()?;
+        names.retain(|name| is_temporary(name));
+        names.sort_unstable();
+        Ok(names.iter().map(|name| self.path.join(name)).collect())
     }
 
     /// Removes what killed writers left. Whoever has the lock is the only writer, so nobody is still at it.
     pub(crate) fn remove_remains(&self, _lock: &Lock) -> Result<Vec<PathBuf>> {
-        let names = self.names()?;
-        let remains = names
-            .iter()
-            .filter(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX))
-            .map(|name| self.path.join(name));
+        let remains = self.remains()?.into_iter();
         Ok(remains.filter(|path| fs::remove_file(path).is_ok()).collect())
     }
 
@@ -157,9 +170,41 @@ pub(crate) fn free_name(path: &Path) -> PathBuf {
     name(taken.last().unwrap_or(0) + 1)
 }
 
-/// Returns the day that a file is named for; other people's files have none.
-fn day_of(name: &str) -> Option<NaiveDate> {
-    parse_day(name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?)
+fn is_temporary(name: &str) -> bool {
+    let written = name.strip_prefix('.').filter(|name| name.ends_with(TEMPORARY_SUFFIX));
+    written.is_some_and(|name| Dated::WRITTEN.iter().any(|kind| name.starts_with(kind.prefix())))
+}
+
+impl Dated {
+    /// What is written here; the rest only grows old here.
+    const WRITTEN: [Self; 2] = [Self::Metrics, Self::Families];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Metrics => "cache_metrics_",
+            Self::Families => "cache_families_",
+            Self::Optimization => "optimization_report_",
+            Self::Capacity => "capacity_report_",
+        }
+    }
+
+    fn form(self) -> &'static str {
+        match self {
+            Self::Metrics | Self::Families | Self::Optimization => "%Y-%m-%d",
+            Self::Capacity => "%Y-%m",
+        }
+    }
+
+    /// Returns the day that a file is named for, of a month the last; other people's files have none.
+    fn day_of(self, name: &str) -> Option<NaiveDate> {
+        let date = name.strip_prefix(self.prefix())?.strip_suffix(SUFFIX)?;
+        match self {
+            Self::Metrics | Self::Families | Self::Optimization => parse_day(date),
+            Self::Capacity => parse_day(&format!("{date}-01"))?
+                .checked_add_months(Months::new(1))?
+                .checked_sub_days(Days::new(1)),
+        }
+    }
 }
 
 /// Reads a day of exactly the form `2026-03-14`.
@@ -173,8 +218,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_daily_files_have_a_day() {
-        assert!(day_of("cache_metrics_2026-03-14.json").is_some());
+    fn only_dated_files_have_a_day() {
+        for (kind, name, day) in [
+            (Dated::Metrics, "cache_metrics_2026-03-14.json", "2026-03-14"),
+            (Dated::Families, "cache_families_2026-03-14.json", "2026-03-14"),
+            (Dated::Optimization, "optimization_report_2026-03-14.json", "2026-03-14"),
+            (Dated::Capacity, "capacity_report_2026-02.json", "2026-02-28"),
+            (Dated::Capacity, "capacity_report_2026-12.json", "2026-12-31"),
+        ] {
+            assert_eq!(kind.day_of(name), parse_day(day), "{name}");
+            assert_eq!(
+                Folder::new("f".into()).file(kind, parse_day(day).unwrap()),
+                Path::new("f").join(name)
+            );
+        }
+        for name in [
+            "capacity_report_2026-13.json",
+            "capacity_report_2026-03-14.json",
+            "capacity_report_2026-3.json",
+            "capacity_report_.json",
+        ] {
+            assert!(Dated::Capacity.day_of(name).is_none(), "{name}");
+        }
         for name in [
             "cache_metrics_2026-02-30.json",
             "cache_metrics_2026-3-14.json",
@@ -185,7 +250,7 @@ mod tests {
             "cache_metrics_.json",
             "",
         ] {
-            assert!(day_of(name).is_none(), "{name}");
+            assert!(Dated::Metrics.day_of(name).is_none(), "{name}");
         }
     }
 

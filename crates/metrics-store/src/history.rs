@@ -10,9 +10,9 @@ use crate::{Error, Resolution, cause::WithCauses};
 /// Snapshots, and what of the history could not be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct History {
+pub struct History<T = Snapshot> {
     /// Ordered by time, oldest first.
-    pub snapshots: Vec<Snapshot>,
+    pub snapshots: Vec<T>,
     /// What could not be read.
     pub damaged: Vec<Damage>,
 }
@@ -31,7 +31,7 @@ pub struct Damage {
     pub moved_to: Option<PathBuf>,
 }
 
-/// Which series: one metric of one node, or of the cache as a whole.
+/// Which series: one metric of one node, of one family, or of the cache as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct SeriesName {
@@ -39,8 +39,10 @@ pub struct SeriesName {
     pub cache: Option<String>,
     /// The metric.
     pub metric: String,
-    /// The node; `None` for the cache as a whole.
+    /// The node; `None` for the cache as a whole, and for a family.
     pub node: Option<NodeAddress>,
+    /// The family; `None` for the cache as a whole, and for a node.
+    pub family: Option<String>,
 }
 
 /// One metric over time.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{DailyFiles, Damage, Result, SqliteStore};
 
-/// What became of snapshots that were brought in.
+/// What became of snapshots, and keyspace snapshots, that were brought in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
@@ -27,7 +27,8 @@ impl Imported {
     }
 }
 
-/// Brings all daily files into a SQLite history, file by file; what is there already is not stored again. It blocks.
+/// Brings all daily files into a SQLite history, file by file, those of families as well; what is there already is not
+/// stored again. It blocks.
 ///
 /// # Errors
 /// The folder cannot be listed, or the SQLite history cannot be written. What came before is stored.
@@ -38,6 +39,12 @@ pub fn import_daily_files(from: &DailyFiles, to: &SqliteStore, now: DateTime<Utc
         day.history.snapshots
     });
     let mut imported = to.import(snapshots, now)?;
+    imported.damaged.append(&mut damaged);
+    let keyspaces = from.keyspace_days()?.flat_map(|day| {
+        damaged.extend(day.history.damaged);
+        day.history.snapshots
+    });
+    imported.add(to.import_keyspaces(keyspaces, now)?);
     imported.damaged.extend(damaged);
     Ok(imported)
 }

@@ -10,12 +10,14 @@ mod export;
 mod folder;
 mod history;
 mod import;
+mod measured;
 mod moment;
 mod query;
 mod retention;
 mod rollup;
 mod sqlite;
 mod store;
+mod subject;
 
 pub use composite::Histories;
 pub use daily_files::{DailyFiles, DayHistory};

@@ -1,9 +1,8 @@
 //! Times as the history keys them: microseconds since the Unix epoch, UTC.
 
 use chrono::{DateTime, Utc};
-use larder_metrics_model::Snapshot;
 
-use crate::{Error, Result};
+use crate::{Error, Result, measured::Measured};
 
 /// One hour in microseconds.
 pub(crate) const HOUR: i64 = 3_600_000_000;
@@ -22,8 +21,8 @@ pub(crate) fn time(micros: i64) -> DateTime<Utc> {
 }
 
 /// Returns the key of a snapshot's time.
-pub(crate) fn of(snapshot: &Snapshot) -> Result<i64> {
-    snapshot.time().map(micros).ok_or(Error::NoTime { timestamp: snapshot.timestamp })
+pub(crate) fn of(snapshot: &impl Measured) -> Result<i64> {
+    snapshot.time().map(micros).ok_or_else(|| Error::NoTime { timestamp: snapshot.timestamp() })
 }
 
 /// Returns the beginning of the stretch of `width` that `at` lies in.

@@ -37,8 +37,10 @@ pub enum Take {
 pub struct SeriesQuery {
     /// The name of the metric, as in [`larder_metrics_model::metrics`].
     pub metric: String,
-    /// Of which node; `None` for the cache as a whole.
+    /// Of which node; `None` for the cache as a whole, and for a family.
     pub node: Option<NodeAddress>,
+    /// Of which family; `None` for the cache as a whole, and for a node.
+    pub family: Option<String>,
     /// Of which cache; `None` for whichever, so that history from before caches had names goes on.
     pub cache: Option<String>,
     /// The first moment, itself included.
@@ -131,6 +133,7 @@ impl SeriesQuery {
         Self {
             metric: metric.into(),
             node: None,
+            family: None,
             cache: None,
             from: None,
             until: None,
@@ -143,6 +146,13 @@ impl SeriesQuery {
     #[must_use]
     pub fn of_node(mut self, node: NodeAddress) -> Self {
         self.node = Some(node);
+        self
+    }
+
+    /// Returns the same query of one family.
+    #[must_use]
+    pub fn of_family(mut self, family: impl Into<String>) -> Self {
+        self.family = Some(family.into());
         self
     }
 
@@ -188,7 +198,7 @@ impl SeriesQuery {
 
 impl From<SeriesName> for SeriesQuery {
     fn from(name: SeriesName) -> Self {
-        Self { node: name.node, cache: name.cache, ..Self::new(name.metric) }
+        Self { node: name.node, family: name.family, cache: name.cache, ..Self::new(name.metric) }
     }
 }
 

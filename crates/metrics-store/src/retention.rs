@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use crate::{Damage, Error, moment};
+use crate::{Damage, Error, Result, moment};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -12,7 +12,7 @@ const DAY: Duration = Duration::from_hours(24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// Whole snapshots; 90 days.
+    /// Whole snapshots, those of the keyspace as well; 90 days.
     pub snapshots: Duration,
     /// Single samples; 30 days.
     pub raw: Duration,
@@ -28,23 +28,29 @@ pub struct Retention {
 pub struct DailyRetention {
     /// Of the earlier snapshots of a day, one a cache is kept in each stretch of this length; 15 minutes, zero for all.
     pub earlier_spacing: Duration,
-    /// Files of days longer ago are removed; `None`, the default, for never.
+    /// Files of days longer ago are removed, those of families as well; `None`, the default, for never.
     pub keep: Option<Duration>,
+    /// Reports in the folder whose name says that they are older are removed: `optimization_report_YYYY-MM-DD.json`,
+    /// `capacity_report_YYYY-MM.json` (of which the month's last day counts), and `cache_families_YYYY-MM-DD.json`, which
+    /// goes with whichever of the two times is shorter. `None`, the default, for never.
+    pub reports: Option<Duration>,
 }
 
-/// What retention removed.
+/// What retention removed, or would remove.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct RetentionOutcome {
     /// Snapshots that were removed.
     pub snapshots_removed: u64,
+    /// Keyspace snapshots that were removed.
+    pub keyspaces_removed: u64,
     /// Samples that were removed; the hours and days that sum them up are still there.
     pub samples_removed: u64,
     /// Hours that were removed; the days that sum them up are still there.
     pub hours_removed: u64,
     /// Days that were removed.
     pub days_removed: u64,
-    /// Daily files that were removed.
+    /// Daily files and reports that were removed.
     pub files_removed: Vec<PathBuf>,
     /// Remains of writers that were killed, and that were removed.
     pub remains_removed: Vec<PathBuf>,
@@ -71,7 +77,7 @@ impl Default for Retention {
 
 impl Default for DailyRetention {
     fn default() -> Self {
-        Self { earlier_spacing: Duration::from_mins(15), keep: None }
+        Self { earlier_spacing: Duration::from_mins(15), keep: None, reports: None }
     }
 }
 
@@ -94,9 +100,14 @@ impl Cutoffs {
 }
 
 impl RetentionOutcome {
-    /// Adds what another store removed.
-    pub(crate) fn add(&mut self, other: Self) {
+    /// Adds what another store removed, or why it could not.
+    pub(crate) fn add_or_fail(&mut self, other: Result<Self>) {
+        let other = match other {
+            Ok(other) => other,
+            Err(error) => return self.failed.push(error),
+        };
         self.snapshots_removed += other.snapshots_removed;
+        self.keyspaces_removed += other.keyspaces_removed;
         self.samples_removed += other.samples_removed;
         self.hours_removed += other.hours_removed;
         self.days_removed += other.days_removed;

@@ -20,13 +20,15 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use larder_metrics_model::Snapshot;
+use larder_metrics_model::{KeyspaceSnapshot, Snapshot};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use self::salvage::Salvaged;
 use crate::{
     Appended, Damage, Error, History, Imported, MetricsStore, Query, Result, Retention, RetentionOutcome,
-    Series, SeriesName, SeriesQuery, store::blocking,
+    Series, SeriesName, SeriesQuery,
+    measured::Measured,
+    store::{MOST_FAMILIES, blocking},
 };
 
 /// How long a writer waits for another one.
@@ -39,6 +41,7 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
+    retention: Retention,
 }
 
 #[derive(Debug)]
@@ -50,7 +53,6 @@ struct Shared {
 
 #[derive(Debug)]
 struct Open {
-    retention: Retention,
     writer: Mutex<Connection>,
     /// Apart from the writer's, so that a long look back does not hold up what is being measured.
     reader: Mutex<Connection>,
@@ -69,8 +71,8 @@ impl SqliteStore {
         }
         let writer = schema::open(&path)?;
         let reader = schema::open(&path)?;
-        let open = Open { retention, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-        Ok(Self { shared: Arc::new(Shared { path, open: Some(open) }) })
+        let open = Open { writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { shared: Arc::new(Shared { path, open: Some(open) }), retention })
     }
 
     /// Opens a history for reading only. Nothing is written: no file or folder is made, and a file on a disk or in a
@@ -83,7 +85,15 @@ impl SqliteStore {
     pub fn open_to_read(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         look::with(&path, |_| Ok(()))?;
-        Ok(Self { shared: Arc::new(Shared { path, open: None }) })
+        Ok(Self { shared: Arc::new(Shared { path, open: None }), retention: Retention::default() })
+    }
+
+    /// Returns the same history with another retention, such as one that is open for reading only and is asked what would
+    /// be removed.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
     }
 
     /// Returns the file.
@@ -97,11 +107,15 @@ impl SqliteStore {
     /// # Errors
     /// As [`MetricsStore::append`].
     pub fn append_blocking(&self, snapshot: &Snapshot) -> Result<Appended> {
-        let is_new = self.append_all([snapshot])?.new == 1;
-        // What was stored before may be past its retention.
-        let is_held = is_new || self.reading(|connection| read::holds(connection, self.path(), snapshot))?;
-        let written_to = is_held.then(|| self.path().to_owned()).into_iter().collect();
-        Ok(Appended { is_new, written_to, ..Appended::default() })
+        self.append_measured(snapshot)
+    }
+
+    /// Stores a keyspace snapshot, as [`MetricsStore::append_keyspace`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::append_keyspace`].
+    pub fn append_keyspace_blocking(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        self.append_measured(&snapshot.bounded(MOST_FAMILIES))
     }
 
     /// Stores snapshots in one transaction: all of them, or none.
@@ -125,11 +139,32 @@ impl SqliteStore {
         write::import(self, snapshots, now)
     }
 
+    /// Stores any number of keyspace snapshots, as [`SqliteStore::import`] does snapshots.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::import`].
+    pub fn import_keyspaces(
+        &self,
+        snapshots: impl IntoIterator<Item = KeyspaceSnapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<Imported> {
+        let bounded = snapshots.into_iter().map(|snapshot| snapshot.bounded(MOST_FAMILIES));
+        write::import(self, bounded, now)
+    }
+
     /// Returns snapshots, as [`MetricsStore::read`] does.
     ///
     /// # Errors
     /// As [`MetricsStore::read`].
     pub fn read_blocking(&self, query: &Query) -> Result<History> {
+        self.reading(|connection| read::snapshots(connection, self.path(), query))
+    }
+
+    /// Returns keyspace snapshots, as [`MetricsStore::read_keyspaces`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::read_keyspaces`].
+    pub fn read_keyspaces_blocking(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
         self.reading(|connection| read::snapshots(connection, self.path(), query))
     }
 
@@ -151,12 +186,20 @@ impl SqliteStore {
         })
     }
 
+    /// Says what would be removed at `now`, as [`MetricsStore::plan_retention`] does.
+    ///
+    /// # Errors
+    /// As [`MetricsStore::plan_retention`].
+    pub fn plan_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        expiry::plan(self, &self.retention.cutoffs(now))
+    }
+
     /// Removes what is too old at `now`, as [`MetricsStore::apply_retention`] does, a few thousand rows at a time.
     ///
     /// # Errors
     /// As [`MetricsStore::apply_retention`].
     pub fn apply_retention_blocking(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
-        expiry::apply(self, &self.to_write()?.retention.cutoffs(now))
+        expiry::apply(self, &self.retention.cutoffs(now))
     }
 
     /// Looks through the whole file and returns what is wrong with its structure, each damaged part once.
@@ -176,6 +219,14 @@ impl SqliteStore {
     /// There is no such file, or the new one cannot be written.
     pub fn salvage(path: impl AsRef<Path>) -> Result<Salvaged> {
         salvage::salvage(path.as_ref())
+    }
+
+    fn append_measured<T: Measured>(&self, snapshot: &T) -> Result<Appended> {
+        let is_new = write::append_all(self, [snapshot])?.new == 1;
+        // What was stored before may be past its retention.
+        let is_held = is_new || self.reading(|connection| read::holds(connection, self.path(), snapshot))?;
+        let written_to = is_held.then(|| self.path().to_owned()).into_iter().collect();
+        Ok(Appended { is_new, written_to, ..Appended::default() })
     }
 
     fn reading<T>(&self, work: impl Fn(&Connection) -> Result<T>) -> Result<T> {
@@ -211,9 +262,19 @@ impl MetricsStore for SqliteStore {
         blocking(move || store.append_blocking(&snapshot)).await
     }
 
+    async fn append_keyspace(&self, snapshot: &KeyspaceSnapshot) -> Result<Appended> {
+        let (store, snapshot) = (self.clone(), snapshot.clone());
+        blocking(move || store.append_keyspace_blocking(&snapshot)).await
+    }
+
     async fn read(&self, query: &Query) -> Result<History> {
         let (store, query) = (self.clone(), query.clone());
         blocking(move || store.read_blocking(&query)).await
+    }
+
+    async fn read_keyspaces(&self, query: &Query) -> Result<History<KeyspaceSnapshot>> {
+        let (store, query) = (self.clone(), query.clone());
+        blocking(move || store.read_keyspaces_blocking(&query)).await
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series> {
@@ -224,6 +285,11 @@ impl MetricsStore for SqliteStore {
     async fn series_names(&self) -> Result<Vec<SeriesName>> {
         let store = self.clone();
         blocking(move || store.series_names_blocking()).await
+    }
+
+    async fn plan_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {
+        let store = self.clone();
+        blocking(move || store.plan_retention_blocking(now)).await
     }
 
     async fn apply_retention(&self, now: DateTime<Utc>) -> Result<RetentionOutcome> {

@@ -1,6 +1,8 @@
 //! `larder metrics`.
 
 mod check;
+mod families;
+mod list;
 mod show;
 
 use std::process::ExitCode;
@@ -9,7 +11,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use larder_metrics_model::metric;
-use larder_metrics_store::{Damage, Export, ExportFormat, Query, export, import_daily_files};
+use larder_metrics_store::{Damage, Export, ExportFormat, Query, SeriesName, export, import_daily_files};
 
 use crate::{
     command_error::{PARTIAL, UsageError},
@@ -31,8 +33,8 @@ enum Action {
     Show(show::ShowArgs),
     /// Print every figure of the history to stdout, as CSV or JSON lines
     Export(ExportArgs),
-    /// List the metrics that are followed, with unit and meaning
-    List,
+    /// List the metrics that are followed, with unit and meaning, or with --families the families of keys
+    List(list::ListArgs),
     /// Look for damage in the history; with --apply keep what can still be read of it
     Check(check::CheckArgs),
     /// Bring the daily files of an existing deployment into the series
@@ -63,6 +65,9 @@ pub(crate) struct ExportArgs {
     /// Only these metrics, see `larder metrics list`
     #[arg(long = "metric", value_name = "NAME", value_parser = metric_name)]
     metrics: Vec<String>,
+    /// Only figures of these families of keys, see `larder metrics list --families`
+    #[arg(long = "family", value_name = "FAMILY")]
+    families: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -71,7 +76,7 @@ enum ExportForm {
     Csv,
     /// A JSON object a figure
     Json,
-    /// A JSON object a snapshot, with everything that was measured
+    /// A JSON object a snapshot, with everything that was measured, but no families
     Snapshots,
 }
 
@@ -79,7 +84,7 @@ pub(crate) async fn run(args: &MetricsArgs, settings: &Settings) -> Result<ExitC
     match &args.action {
         Action::Show(args) => show::run(args, settings).await,
         Action::Export(args) => run_export(args, settings).await,
-        Action::List => show::list(settings),
+        Action::List(args) => list::run(args, settings).await,
         Action::Check(args) => check::run(args, settings).await,
         Action::Import => import(settings).await,
     }
@@ -99,9 +104,13 @@ async fn run_export(args: &ExportArgs, settings: &Settings) -> Result<ExitCode> 
         (Some(ExportForm::Json), _) | (None, OutputForm::Json) => ExportFormat::JsonLines,
         (Some(ExportForm::Csv) | None, _) => ExportFormat::Csv,
     };
+    if format == ExportFormat::Snapshots && !args.families.is_empty() {
+        return Err(UsageError("--format snapshots has no families; leave one of both out".to_owned()).into());
+    }
     let mut query = Query::default();
     (query.from, query.until, query.cache) = (args.range.since, args.range.until, args.range.cache(settings));
-    let form = Export::new(format).only(args.metrics.iter().cloned());
+    let form =
+        Export::new(format).only(args.metrics.iter().cloned()).of_families(args.families.iter().cloned());
     let exported = export(store.as_ref(), &query, form, std::io::stdout()).await?;
     message::note(&format!("{} lines", exported.lines));
     Ok(end(&exported.damaged))
@@ -172,6 +181,18 @@ fn unknown_cache(name: &str, known: &[String]) -> UsageError {
     let known =
         if known.is_empty() { "it is empty".to_owned() } else { format!("it has {}", known.join(", ")) };
     UsageError(format!("the history has nothing of {name}; {known}"))
+}
+
+/// So that a typing error is told; `None` where the history knows that family, or none at all.
+fn unknown_family(name: &str, series: &[SeriesName]) -> Option<UsageError> {
+    let known = || series.iter().filter_map(|series| series.family.as_deref());
+    if known().any(|known| known == name) {
+        return None;
+    }
+    let nearest = known().min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
+    Some(UsageError(format!(
+        "the history has no family `{name}`; is `{nearest}` meant? `larder metrics list --families` shows all"
+    )))
 }
 
 #[cfg(test)]

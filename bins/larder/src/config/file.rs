@@ -111,6 +111,8 @@ pub(crate) struct MetricsRetention {
     pub(crate) daily_files: Option<Duration>,
     #[serde(with = "humantime_serde")]
     pub(crate) earlier_spacing: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(crate) reports: Option<Duration>,
 }
 
 impl Default for Machine {
@@ -145,6 +147,7 @@ impl Default for MetricsRetention {
             daily: series.daily,
             daily_files: files.keep,
             earlier_spacing: files.earlier_spacing,
+            reports: files.reports,
         }
     }
 }

@@ -121,6 +121,7 @@ impl Metrics {
         let mut retention = DailyRetention::default();
         retention.keep = self.retention.daily_files;
         retention.earlier_spacing = self.retention.earlier_spacing;
+        retention.reports = self.retention.reports;
         retention
     }
 }

@@ -1,4 +1,6 @@
-//! Removing what is too old.
+//! Removing what is too old, or saying what that would be.
+
+use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -6,34 +8,52 @@ use super::SqliteStore;
 use crate::{Result, RetentionOutcome, retention::Cutoffs};
 
 /// How many rows one transaction removes, so that no other writer waits long.
-const ROWS_AT_ONCE: i64 = 5_000;
+const ROWS_AT_ONCE: u32 = 5_000;
 
-/// Which rows of a table: those of one series or cache, by the column that says when.
+/// A table with what grows old: whose rows they are, and the column that says when.
 #[derive(Clone, Copy)]
 struct Part {
     table: &'static str,
+    /// The table of the owners, and the column that names one.
+    owners: &'static str,
     owner: &'static str,
     time: &'static str,
+}
+
+pub(super) fn plan(store: &SqliteStore, cutoffs: &Cutoffs) -> Result<RetentionOutcome> {
+    each(cutoffs, |part, cutoff| Ok(part.old(store, cutoff)?.into_iter().map(|(_, count)| count).sum()))
 }
 
 pub(super) fn apply(store: &SqliteStore, cutoffs: &Cutoffs) -> Result<RetentionOutcome> {
     // First, so that nobody who reads meanwhile takes for complete what is being removed.
     store.write("note what is kept", |transaction| note_horizons(transaction, cutoffs))?;
-    let series = ids(store, "series")?;
-    let caches = ids(store, "caches")?;
-    let remove = |table, owner, time, owners: &[i64], cutoff| -> Result<u64> {
-        let part = Part { table, owner, time };
-        owners.iter().map(|id| part.remove(store, *id, cutoff)).sum()
-    };
-    let outcome = RetentionOutcome {
-        snapshots_removed: remove("snapshots", "cache", "at", &caches, cutoffs.snapshots)?,
-        samples_removed: remove("samples", "series", "at", &series, cutoffs.raw)?,
-        hours_removed: remove("hourly", "series", "start", &series, cutoffs.hourly)?,
-        days_removed: remove("daily", "series", "start", &series, cutoffs.daily)?,
-        ..RetentionOutcome::default()
-    };
-    remove("moments", "cache", "at", &caches, cutoffs.daily)?;
+    let outcome = each(cutoffs, |part, cutoff| part.remove(store, cutoff))?;
+    for moments in [Part::of_caches("moments"), Part::of_caches("keyspace_moments")] {
+        moments.remove(store, cutoffs.daily)?;
+    }
+    if outcome.days_removed > 0 {
+        store.write("forget series", forget_series)?;
+    }
     Ok(outcome)
+}
+
+/// Does the same with each table, and returns how many rows that were.
+fn each(cutoffs: &Cutoffs, rows: impl Fn(Part, i64) -> Result<u64>) -> Result<RetentionOutcome> {
+    Ok(RetentionOutcome {
+        snapshots_removed: rows(Part::of_caches("snapshots"), cutoffs.snapshots)?,
+        keyspaces_removed: rows(Part::of_caches("keyspaces"), cutoffs.snapshots)?,
+        samples_removed: rows(Part::of_series("samples", "at"), cutoffs.raw)?,
+        hours_removed: rows(Part::of_series("hourly", "start"), cutoffs.hourly)?,
+        days_removed: rows(Part::of_series("daily", "start"), cutoffs.daily)?,
+        ..RetentionOutcome::default()
+    })
+}
+
+/// Removes the names of series of which nothing is left: families come and go.
+fn forget_series(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    let has_none = ["samples", "hourly", "daily"]
+        .map(|table| format!("NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.series = series.id)"));
+    transaction.execute(&format!("DELETE FROM series WHERE {}", has_none.join(" AND ")), [])
 }
 
 /// Notes from when on a table is complete. It never moves back: what is removed does not return.
@@ -58,40 +78,66 @@ pub(super) fn horizon(connection: &Connection, table: &str) -> rusqlite::Result<
     Ok(found.unwrap_or(i64::MIN))
 }
 
-fn ids(store: &SqliteStore, table: &str) -> Result<Vec<i64>> {
-    let read = |connection: &Connection| {
-        let mut statement = connection.prepare(&format!("SELECT id FROM {table}"))?;
-        let ids = statement.query_map([], |row| row.get(0))?;
-        ids.collect::<rusqlite::Result<Vec<i64>>>()
-    };
-    store.reading(|connection| read(connection).map_err(|source| store.failed("read what is kept", source)))
-}
-
 impl Part {
-    fn remove(self, store: &SqliteStore, id: i64, cutoff: i64) -> Result<u64> {
-        let mut removed = 0;
-        loop {
-            let step =
-                store.write("remove what is too old", |transaction| self.step(transaction, id, cutoff))?;
-            removed += step as u64;
-            if step == 0 {
-                return Ok(removed);
-            }
-        }
+    fn of_caches(table: &'static str) -> Self {
+        Self { table, owners: "caches", owner: "cache", time: "at" }
     }
 
-    /// Removes the oldest rows, as many as one transaction may.
-    fn step(self, transaction: &Transaction<'_>, id: i64, cutoff: i64) -> rusqlite::Result<usize> {
-        let Self { table, owner, time } = self;
+    fn of_series(table: &'static str, time: &'static str) -> Self {
+        Self { table, owners: "series", owner: "series", time }
+    }
+
+    /// Returns whose rows are too old, and how many each has. Most have none, and are not written for nothing.
+    fn old(self, store: &SqliteStore, cutoff: i64) -> Result<Vec<(i64, u64)>> {
+        let Self { table, owners, owner, time } = self;
+        let sql = format!(
+            "SELECT {owners}.id, (SELECT count(*) FROM {table} \
+             WHERE {table}.{owner} = {owners}.id AND {table}.{time} < ?1) FROM {owners} ORDER BY 1"
+        );
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let counts = statement.query_map([cutoff], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+            let counts = counts.map(|found| found.map(|(id, count)| (id, count.unsigned_abs())));
+            counts.filter(|found| !matches!(found, Ok((_, 0)))).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        store.reading(|connection| {
+            read(connection).map_err(|source| store.failed("read what is kept", source))
+        })
+    }
+
+    /// Removes the rows of all owners that are too old, those of many series in one transaction.
+    fn remove(self, store: &SqliteStore, cutoff: i64) -> Result<u64> {
+        let mut owners: VecDeque<i64> = self.old(store, cutoff)?.into_iter().map(|(id, _)| id).collect();
+        let mut removed = 0;
+        while !owners.is_empty() {
+            removed += store.write("remove what is too old", |transaction| {
+                let mut room = ROWS_AT_ONCE;
+                while let Some(id) = owners.front().filter(|_| room > 0) {
+                    let rows = self.step(transaction, *id, cutoff, room)?;
+                    if rows < room {
+                        owners.pop_front();
+                    }
+                    room = room.saturating_sub(rows);
+                }
+                Ok(u64::from(ROWS_AT_ONCE - room))
+            })?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes the oldest rows of one owner, as many as there is room for.
+    fn step(self, transaction: &Transaction<'_>, id: i64, cutoff: i64, room: u32) -> rusqlite::Result<u32> {
+        let Self { table, owner, time, .. } = self;
         let edge = format!(
             "SELECT {time} FROM {table} WHERE {owner} = ?1 AND {time} < ?2 ORDER BY {time} LIMIT 1 OFFSET ?3"
         );
         let edge: Option<i64> = transaction
             .prepare_cached(&edge)?
-            .query_row(params![id, cutoff, ROWS_AT_ONCE], |row| row.get(0))
+            .query_row(params![id, cutoff, room], |row| row.get(0))
             .optional()?;
-        transaction
+        let removed = transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE {owner} = ?1 AND {time} < ?2"))?
-            .execute(params![id, edge.unwrap_or(cutoff)])
+            .execute(params![id, edge.unwrap_or(cutoff)])?;
+        Ok(u32::try_from(removed).unwrap_or(u32::MAX))
     }
 }

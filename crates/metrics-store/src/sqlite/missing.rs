@@ -27,6 +27,8 @@ pub(super) fn words_for(table: &str) -> &str {
         "caches" => "names of caches",
         "series" => "names of metrics",
         "moments" => "times of snapshots",
+        "keyspaces" => "keyspace snapshots",
+        "keyspace_moments" => "times of keyspace snapshots",
         "horizons" => "what was removed",
         other => other,
     }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use larder_metrics_model::{NodeAddress, Snapshot};
+use larder_metrics_model::{KeyspaceSnapshot, Snapshot};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::source::Source;
@@ -22,8 +22,10 @@ use super::{
 use crate::{
     Damage, Error, Resolution, Result, body,
     folder::free_name,
+    measured::Measured,
     moment,
     rollup::{self, Rollup},
+    subject,
 };
 
 /// What of a damaged file is in the new one.
@@ -34,6 +36,8 @@ pub struct Salvaged {
     pub moved_to: PathBuf,
     /// Snapshots in the new file.
     pub snapshots: u64,
+    /// Keyspace snapshots in the new file.
+    pub keyspaces: u64,
     /// Samples in the new file.
     pub samples: u64,
     /// Hours in the new file, those included that were made again.
@@ -69,7 +73,8 @@ pub(super) fn salvage(path: &Path) -> Result<Salvaged> {
         copy.run()?;
         Ok(Salvaged {
             moved_to: PathBuf::new(),
-            snapshots: count(to, "snapshots")?,
+            snapshots: count(to, Snapshot::TABLE)?,
+            keyspaces: count(to, KeyspaceSnapshot::TABLE)?,
             samples: count(to, "samples")?,
             hours: count(to, "hourly")?,
             days: count(to, "daily")?,
@@ -78,7 +83,8 @@ pub(super) fn salvage(path: &Path) -> Result<Salvaged> {
     })
     .map_err(failed)?;
     new.close().map_err(|(_, error)| failed(error))?;
-    let is_empty = salvaged.snapshots + salvaged.samples + salvaged.hours + salvaged.days == 0;
+    let whole = salvaged.snapshots + salvaged.keyspaces;
+    let is_empty = whole + salvaged.samples + salvaged.hours + salvaged.days == 0;
     if is_empty && !source::is_sqlite(path) {
         remove(&new_path).map_err(io)?;
         return Err(Error::NotADatabase { path: path.to_owned() });
@@ -94,14 +100,16 @@ impl Copy<'_> {
         self.horizons();
         let caches = self.caches()?;
         for (old, new) in &caches {
-            self.moments(*old, *new)?;
+            self.moments::<Snapshot>(*old, *new)?;
+            self.moments::<KeyspaceSnapshot>(*old, *new)?;
         }
         for (old, new) in self.series(&caches)? {
             self.points(Resolution::Raw, old, new)?;
             self.points(Resolution::Hourly, old, new)?;
             self.points(Resolution::Daily, old, new)?;
         }
-        self.snapshots()?;
+        self.snapshots::<Snapshot>()?;
+        self.snapshots::<KeyspaceSnapshot>()?;
         if !self.missing.is_empty() || !self.broken.is_empty() {
             self.make_again(Resolution::Hourly)?;
             self.make_again(Resolution::Daily)?;
@@ -143,25 +151,19 @@ impl Copy<'_> {
             },
         )?;
         let mut ids = Vec::new();
-        for (old, cache, metric, node) in rows {
+        for (old, cache, metric, subject) in rows {
             let Some(cache) = caches.get(&cache) else { continue };
-            let node = (!node.is_empty()).then(|| NodeAddress::new(node));
-            ids.push((old, write::series_id(self.to, *cache, &metric, node.as_ref())?));
+            ids.push((old, write::series_id(self.to, *cache, &metric, &subject)?));
         }
         Ok(ids)
     }
 
-    fn moments(&mut self, old: i64, new: i64) -> rusqlite::Result<()> {
-        let times: Vec<i64> = self.all(
-            "moments",
-            &Rows {
-                sql: "SELECT at FROM moments WHERE cache = ?3 AND at >= ?1 AND at < ?2 ORDER BY at",
-                time: 0,
-                more: &[&old],
-                read: |row| row.get(0),
-            },
-        )?;
-        times.into_iter().try_for_each(|at| self.put_moment(new, at).map(drop))
+    fn moments<T: Measured>(&mut self, old: i64, new: i64) -> rusqlite::Result<()> {
+        let table = T::MOMENTS;
+        let sql = format!("SELECT at FROM {table} WHERE cache = ?3 AND at >= ?1 AND at < ?2 ORDER BY at");
+        let rows = Rows { sql: &sql, time: 0, more: &[&old], read: |row| row.get(0) };
+        let times: Vec<i64> = self.all(table, &rows)?;
+        times.into_iter().try_for_each(|at| write::put_moment::<T>(self.to, new, at).map(drop))
     }
 
     fn points(&mut self, resolution: Resolution, old: i64, new: i64) -> rusqlite::Result<()> {
@@ -174,9 +176,10 @@ impl Copy<'_> {
     }
 
     /// Copies the snapshots a day at a time: they are large.
-    fn snapshots(&mut self) -> rusqlite::Result<()> {
-        let ends = "SELECT min(at), max(at) FROM snapshots";
-        let ends = self.from.query_row(ends, [], |row| Ok(row.get(0).ok().zip(row.get(1).ok())));
+    fn snapshots<T: Measured>(&mut self) -> rusqlite::Result<()> {
+        let table = T::TABLE;
+        let ends = format!("SELECT min(at), max(at) FROM {table}");
+        let ends = self.from.query_row(&ends, [], |row| Ok(row.get(0).ok().zip(row.get(1).ok())));
         let mut ranges = match ends {
             Ok(None) => return Ok(()),
             Ok(Some((first, last))) => days(first, last),
@@ -186,20 +189,16 @@ impl Copy<'_> {
         if ranges.len() > 1 << 16 {
             ranges = vec![(i64::MIN, i64::MAX)];
         }
+        let sql = format!("SELECT at, body FROM {table} WHERE at >= ?1 AND at < ?2 ORDER BY at");
         for range in ranges {
-            let rows = Rows {
-                sql: "SELECT at, body FROM snapshots WHERE at >= ?1 AND at < ?2 ORDER BY at",
-                time: 0,
-                more: &[],
-                read: read::stored,
-            };
+            let rows = Rows { sql: &sql, time: 0, more: &[], read: read::stored };
             let gathered = rows.gather(self.from, range)?;
-            self.note("snapshots", &gathered);
+            self.note(table, &gathered);
             for stored in gathered.rows {
-                match body::decode_text(&stored.body) {
+                match body::decode_text::<T>(&stored.body) {
                     Ok(snapshot) => self.put_snapshot(stored.at, &stored.body, &snapshot)?,
                     Err(reason) => {
-                        let part = format!("snapshot of {}", moment::time(stored.at));
+                        let part = format!("{} of {}", T::NAME, moment::time(stored.at));
                         self.broken.push(Damage::new(self.path, reason).in_part(part));
                     }
                 }
@@ -209,25 +208,18 @@ impl Copy<'_> {
     }
 
     /// Stores a snapshot, and what else of it was lost.
-    fn put_snapshot(&self, at: i64, body: &str, snapshot: &Snapshot) -> rusqlite::Result<()> {
-        let cache = write::cache_id(self.to, snapshot.cache.as_deref().unwrap_or_default())?;
-        self.to
-            .prepare_cached("INSERT OR IGNORE INTO snapshots (at, cache, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![at, cache, body])?;
-        self.put_moment(cache, at)?;
+    fn put_snapshot<T: Measured>(&self, at: i64, body: &str, snapshot: &T) -> rusqlite::Result<()> {
+        let cache = write::cache_id(self.to, snapshot.cache().unwrap_or_default())?;
+        write::put_body::<T>(self.to, cache, at, body)?;
+        write::put_moment::<T>(self.to, cache, at)?;
         if at < expiry::horizon(self.to, "samples")? {
             return Ok(());
         }
         for sample in snapshot.samples() {
-            let series = write::series_id(self.to, cache, sample.metric.name, sample.node)?;
+            let series = write::series_id(self.to, cache, sample.metric.name, subject::of_sample(&sample))?;
             self.put(Resolution::Raw, series, at, &Rollup::of(at, sample.value))?;
         }
         Ok(())
-    }
-
-    fn put_moment(&self, cache: i64, at: i64) -> rusqlite::Result<usize> {
-        let sql = "INSERT OR IGNORE INTO moments (cache, at) VALUES (?1, ?2)";
-        self.to.prepare_cached(sql)?.execute([cache, at])
     }
 
     fn put(&self, resolution: Resolution, series: i64, start: i64, rollup: &Rollup) -> rusqlite::Result<()> {

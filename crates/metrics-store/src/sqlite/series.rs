@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use larder_metrics_model::NodeAddress;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{expiry, gather::Rows, missing::Missing, write};
-use crate::{Error, Resolution, Result, Series, SeriesName, SeriesQuery, rollup, rollup::Rollup};
+use crate::{Error, Resolution, Result, Series, SeriesName, SeriesQuery, rollup, rollup::Rollup, subject};
 
 pub(super) fn series(connection: &Connection, path: &Path, query: &SeriesQuery) -> Result<Series> {
     let failed = |source| Error::sqlite(path, "read the series", source);
@@ -36,13 +35,9 @@ pub(super) fn names(connection: &Connection) -> rusqlite::Result<Vec<SeriesName>
         "SELECT caches.name, series.metric, series.node FROM series JOIN caches ON caches.id = series.cache \
          WHERE EXISTS (SELECT 1 FROM daily WHERE daily.series = series.id)",
     )?;
-    let some = |text: String| (!text.is_empty()).then_some(text);
     let names = statement.query_map([], |row| {
-        Ok(SeriesName {
-            cache: some(row.get(0)?),
-            metric: row.get(1)?,
-            node: some(row.get(2)?).map(NodeAddress::new),
-        })
+        let cache: String = row.get(0)?;
+        Ok(subject::named((!cache.is_empty()).then_some(cache), row.get(1)?, row.get(2)?))
     })?;
     let mut names = names.collect::<rusqlite::Result<Vec<_>>>()?;
     names.sort_unstable();
@@ -84,12 +79,12 @@ pub(super) fn reader(resolution: Resolution) -> fn(&Row<'_>) -> rusqlite::Result
 }
 
 fn ids(connection: &Connection, query: &SeriesQuery) -> rusqlite::Result<Vec<i64>> {
+    let Some(subject) = subject::of_query(query) else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "SELECT series.id FROM series JOIN caches ON caches.id = series.cache \
          WHERE series.metric = ?1 AND series.node = ?2 AND (?3 IS NULL OR caches.name = ?3) ORDER BY series.id",
     )?;
-    let node = query.node.as_ref().map_or("", NodeAddress::as_str);
-    let ids = statement.query_map(params![query.metric, node, query.cache], |row| row.get(0))?;
+    let ids = statement.query_map(params![query.metric, subject, query.cache], |row| row.get(0))?;
     ids.collect()
 }
 

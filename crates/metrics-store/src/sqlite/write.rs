@@ -3,26 +3,25 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use larder_metrics_model::{NodeAddress, Sample, Snapshot};
+use larder_metrics_model::Sample;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{SqliteStore, expiry};
 use crate::{
-    Imported, Result, body, moment,
+    Imported, Result, body,
+    measured::Measured,
+    moment,
     retention::Cutoffs,
     rollup::{self, Rollup},
+    subject,
 };
-
-/// How many snapshots one transaction of an import has; enough that the disk is seldom waited for, and few enough that
-/// other writers do not wait long.
-const IMPORT_BATCH: usize = 2_000;
 
 /// The columns of a roll-up, in the order of its fields.
 pub(super) const ROLLUP_COLUMNS: &str = "count, lowest, mean, highest, first_at, first, last_at, last";
 
 /// A snapshot that has been looked at: what follows cannot fail for its sake.
-struct Checked<'a> {
-    snapshot: &'a Snapshot,
+struct Checked<'a, T> {
+    snapshot: &'a T,
     at: i64,
     /// `None` where it would be too old to be kept.
     body: Option<String>,
@@ -40,29 +39,29 @@ struct Batch<'t> {
 #[derive(Default)]
 struct CacheIds {
     id: i64,
-    whole: HashMap<&'static str, i64>,
-    nodes: HashMap<NodeAddress, HashMap<&'static str, i64>>,
+    /// By what the series is of, and by its metric.
+    series: HashMap<String, HashMap<&'static str, i64>>,
 }
 
-pub(super) fn append_all<'a>(
+pub(super) fn append_all<'a, T: Measured>(
     store: &SqliteStore,
-    snapshots: impl IntoIterator<Item = &'a Snapshot>,
+    snapshots: impl IntoIterator<Item = &'a T>,
 ) -> Result<Imported> {
     let checked = snapshots.into_iter().map(|snapshot| Checked::new(snapshot, &Cutoffs::NONE));
     let checked = checked.collect::<Result<Vec<_>>>()?;
     store_batch(store, &checked, Cutoffs::NONE)
 }
 
-pub(super) fn import(
+pub(super) fn import<T: Measured>(
     store: &SqliteStore,
-    snapshots: impl IntoIterator<Item = Snapshot>,
+    snapshots: impl IntoIterator<Item = T>,
     now: DateTime<Utc>,
 ) -> Result<Imported> {
-    let cutoffs = store.to_write()?.retention.cutoffs(now);
+    let cutoffs = store.retention.cutoffs(now);
     let mut imported = Imported::default();
     let mut snapshots = snapshots.into_iter();
     loop {
-        let batch: Vec<Snapshot> = snapshots.by_ref().take(IMPORT_BATCH).collect();
+        let batch: Vec<T> = snapshots.by_ref().take(T::BATCH).collect();
         if batch.is_empty() {
             break;
         }
@@ -74,7 +73,11 @@ pub(super) fn import(
     Ok(imported)
 }
 
-fn store_batch(store: &SqliteStore, snapshots: &[Checked<'_>], cutoffs: Cutoffs) -> Result<Imported> {
+fn store_batch<T: Measured>(
+    store: &SqliteStore,
+    snapshots: &[Checked<'_, T>],
+    cutoffs: Cutoffs,
+) -> Result<Imported> {
     store.write("store the snapshot", |transaction| {
         let mut batch = Batch::new(transaction, cutoffs);
         let mut imported = Imported::default();
@@ -92,8 +95,8 @@ fn store_batch(store: &SqliteStore, snapshots: &[Checked<'_>], cutoffs: Cutoffs)
     })
 }
 
-impl<'a> Checked<'a> {
-    fn new(snapshot: &'a Snapshot, cutoffs: &Cutoffs) -> Result<Self> {
+impl<'a, T: Measured> Checked<'a, T> {
+    fn new(snapshot: &'a T, cutoffs: &Cutoffs) -> Result<Self> {
         let at = moment::of(snapshot)?;
         let body = (at >= cutoffs.snapshots).then(|| body::encode(snapshot)).transpose()?;
         Ok(Self { snapshot, at, body })
@@ -106,23 +109,19 @@ impl<'t> Batch<'t> {
     }
 
     /// Stores a snapshot; `false` where its moment was stored before, whether or not it is still kept.
-    fn add(&mut self, checked: &Checked<'_>) -> rusqlite::Result<bool> {
+    fn add<T: Measured>(&mut self, checked: &Checked<'_, T>) -> rusqlite::Result<bool> {
         let Checked { snapshot, at, body } = checked;
-        let name = snapshot.cache.as_deref().unwrap_or_default();
+        let name = snapshot.cache().unwrap_or_default();
         if !self.caches.contains_key(name) {
             let id = cache_id(self.transaction, name)?;
             self.caches.insert(name.to_owned(), CacheIds { id, ..CacheIds::default() });
         }
         let Some(ids) = self.caches.get_mut(name) else { return Ok(false) };
-        let mut moment =
-            self.transaction.prepare_cached("INSERT OR IGNORE INTO moments (cache, at) VALUES (?1, ?2)")?;
-        if moment.execute(params![ids.id, at])? == 0 {
+        if !put_moment::<T>(self.transaction, ids.id, *at)? {
             return Ok(false);
         }
         if let Some(body) = body {
-            self.transaction
-                .prepare_cached("INSERT OR IGNORE INTO snapshots (at, cache, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![at, ids.id, body])?;
+            put_body::<T>(self.transaction, ids.id, *at, body)?;
         }
         let mut raw = self
             .transaction
@@ -160,22 +159,36 @@ impl<'t> Batch<'t> {
 
 impl CacheIds {
     fn series(&mut self, connection: &Connection, sample: &Sample<'_>) -> rusqlite::Result<i64> {
-        let metric = sample.metric.name;
-        let known = match sample.node {
-            None => &mut self.whole,
-            Some(node) if self.nodes.contains_key(node) => match self.nodes.get_mut(node) {
-                Some(known) => known,
-                None => &mut self.whole,
-            },
-            Some(node) => self.nodes.entry(node.clone()).or_default(),
-        };
-        if let Some(id) = known.get(metric) {
+        let (metric, subject) = (sample.metric.name, subject::of_sample(sample));
+        if let Some(id) = self.series.get(subject).and_then(|known| known.get(metric)) {
             return Ok(*id);
         }
-        let id = series_id(connection, self.id, metric, sample.node)?;
-        known.insert(metric, id);
+        let id = series_id(connection, self.id, metric, subject)?;
+        self.series.entry(subject.to_owned()).or_default().insert(metric, id);
         Ok(id)
     }
+}
+
+/// Notes that a moment of a cache is stored; `false` where it was before.
+pub(super) fn put_moment<T: Measured>(
+    connection: &Connection,
+    cache: i64,
+    at: i64,
+) -> rusqlite::Result<bool> {
+    let sql = format!("INSERT OR IGNORE INTO {} (cache, at) VALUES (?1, ?2)", T::MOMENTS);
+    Ok(connection.prepare_cached(&sql)?.execute([cache, at])? > 0)
+}
+
+/// Stores a snapshot whole.
+pub(super) fn put_body<T: Measured>(
+    connection: &Connection,
+    cache: i64,
+    at: i64,
+    body: &str,
+) -> rusqlite::Result<()> {
+    let sql = format!("INSERT OR IGNORE INTO {} (at, cache, body) VALUES (?1, ?2, ?3)", T::TABLE);
+    connection.prepare_cached(&sql)?.execute(params![at, cache, body])?;
+    Ok(())
 }
 
 /// Returns the id of a cache, new or known; one without a name has the empty one.
@@ -184,14 +197,14 @@ pub(super) fn cache_id(connection: &Connection, name: &str) -> rusqlite::Result<
     connection.query_row("SELECT id FROM caches WHERE name = ?1", [name], |row| row.get(0))
 }
 
-/// Returns the id of a series, new or known; that of the cache as a whole has the empty node.
+/// Returns the id of a series, new or known; what it is of is empty for the cache as a whole.
 pub(super) fn series_id(
     connection: &Connection,
     cache: i64,
     metric: &str,
-    node: Option<&NodeAddress>,
+    subject: &str,
 ) -> rusqlite::Result<i64> {
-    let key = params![cache, metric, node.map_or("", NodeAddress::as_str)];
+    let key = params![cache, metric, subject];
     connection
         .prepare_cached("INSERT OR IGNORE INTO series (cache, metric, node) VALUES (?1, ?2, ?3)")?
         .execute(key)?;

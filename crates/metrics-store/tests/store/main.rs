@@ -7,11 +7,14 @@
 mod conformance;
 mod damage;
 mod export;
+mod families;
 mod full_disk;
 mod guide;
 mod import;
+mod older;
 mod processes;
 mod properties;
 mod read_only;
+mod retention;
 mod side_by_side;
 mod support;

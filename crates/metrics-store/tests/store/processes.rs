@@ -10,24 +10,33 @@ use std::{
     time::Duration,
 };
 
-use larder_metrics_store::{Appended, History, Query, Resolution, Result, SeriesQuery};
+use larder_metrics_store::{Appended, Query, Resolution, Result, SeriesQuery};
 
-use crate::support::{Seeded, files, seconds, sqlite, with_node};
+use crate::support::{Seeded, files, keyspace, keyspace_seconds, seconds, sqlite, with_node};
 
 const CHILD: &str = "LARDER_METRICS_STORE_CHILD";
 
 fn append(kind: &str, folder: &Path, second: i64) -> Result<Appended> {
     match kind {
         "files" => files(folder).append_blocking(&with_node(second)),
+        "families" => sqlite(folder).append_keyspace_blocking(&keyspace(second)),
+        "family files" => files(folder).append_keyspace_blocking(&keyspace(second)),
         _ => sqlite(folder).append_blocking(&with_node(second)),
     }
 }
 
-fn read(kind: &str, folder: &Path) -> History {
-    match kind {
-        "files" => files(folder).read_blocking(&Query::default()).unwrap(),
-        _ => sqlite(folder).read_blocking(&Query::default()).unwrap(),
-    }
+/// The seconds of what is there, all of it whole.
+fn read(kind: &str, folder: &Path) -> Vec<i64> {
+    let all = Query::default();
+    let (history, keyspaces) = match kind {
+        "files" | "family files" => {
+            (files(folder).read_blocking(&all), files(folder).read_keyspaces_blocking(&all))
+        }
+        _ => (sqlite(folder).read_blocking(&all), sqlite(folder).read_keyspaces_blocking(&all)),
+    };
+    let (history, keyspaces) = (history.unwrap(), keyspaces.unwrap());
+    assert_eq!((history.damaged, keyspaces.damaged), (vec![], vec![]), "{kind}");
+    [seconds(&history.snapshots), keyspace_seconds(&keyspaces.snapshots)].concat()
 }
 
 /// The writing process: this test binary again, told by the environment to write instead of testing.
@@ -59,7 +68,7 @@ fn acknowledged(line: &str) -> Option<i64> {
 
 #[test]
 fn processes_and_threads_that_write_at_once_lose_nothing() {
-    for kind in ["files", "sqlite"] {
+    for kind in ["files", "sqlite", "families", "family files"] {
         let folder = tempfile::tempdir().unwrap();
         let processes: Vec<Child> = (0..4).map(|first| spawn(kind, folder.path(), [first, 6, 25])).collect();
         thread::scope(|scope| {
@@ -74,16 +83,15 @@ fn processes_and_threads_that_write_at_once_lose_nothing() {
             let output = process.wait_with_output().unwrap();
             assert!(output.status.success(), "{kind}");
         }
-        let history = read(kind, folder.path());
-        assert_eq!(seconds(&history.snapshots), (0..150).collect::<Vec<i64>>(), "{kind}");
-        assert_eq!(history.damaged, [], "{kind}");
+        let expected = if kind == "family files" { 149..150 } else { 0..150 };
+        assert_eq!(read(kind, folder.path()), expected.collect::<Vec<i64>>(), "{kind}");
     }
 }
 
 #[test]
 fn what_a_killed_process_acknowledged_is_there() {
     const ROUNDS: i64 = 25;
-    for kind in ["files", "sqlite"] {
+    for kind in ["files", "sqlite", "families", "family files"] {
         let folder = tempfile::tempdir().unwrap();
         let mut seeded = Seeded(41);
         let mut stored = BTreeSet::new();
@@ -106,21 +114,26 @@ fn what_a_killed_process_acknowledged_is_there() {
             killed += u32::from(!child.wait().unwrap().success());
             stored.extend(lines.map_while(std::result::Result::ok).filter_map(|line| acknowledged(&line)));
 
-            let history = read(kind, folder.path());
-            assert_eq!(history.damaged, [], "{kind} {round}");
-            let found: BTreeSet<i64> = seconds(&history.snapshots).into_iter().collect();
+            let found: BTreeSet<i64> = read(kind, folder.path()).into_iter().collect();
+            if kind == "family files" {
+                assert_eq!(found.len(), 1, "{round}: the newest of the day");
+                stored.retain(|second| found.first().is_none_or(|newest| second > newest));
+            }
             let lost: Vec<_> = stored.difference(&found).collect();
             assert!(lost.is_empty(), "{kind} {round}: {lost:?}");
         }
         assert_eq!(i64::from(killed), ROUNDS, "{kind}: every one was killed in the middle");
         append(kind, folder.path(), -1).unwrap();
-        if kind == "sqlite" {
-            let store = sqlite(folder.path());
-            assert_eq!(store.check().unwrap(), []);
-            let raw = store.series_blocking(&SeriesQuery::new("hits").at(Resolution::Raw)).unwrap();
-            let daily = store.series_blocking(&SeriesQuery::new("hits").at(Resolution::Daily)).unwrap();
-            let count: u64 = daily.points.iter().map(|point| point.count).sum();
-            assert_eq!(count, raw.points.len() as u64, "days and samples are stored together or not at all");
-        }
+        let query = match kind {
+            "sqlite" => SeriesQuery::new("hits"),
+            "families" => SeriesQuery::new("family_bytes").of_family("app:"),
+            _ => continue,
+        };
+        let store = sqlite(folder.path());
+        assert_eq!(store.check().unwrap(), []);
+        let raw = store.series_blocking(&query.clone().at(Resolution::Raw)).unwrap();
+        let daily = store.series_blocking(&query.at(Resolution::Daily)).unwrap();
+        let count: u64 = daily.points.iter().map(|point| point.count).sum();
+        assert_eq!(count, raw.points.len() as u64, "days and samples are stored together or not at all");
     }
 }

@@ -10,7 +10,7 @@ use larder_metrics_store::{
     Error, Histories, MetricsStore, Query, Resolution, Retention, SeriesQuery, SqliteStore,
 };
 
-use crate::support::{SmallDisk, at, files, seconds, snapshot, sqlite, with_node};
+use crate::support::{SmallDisk, at, files, keyspace, removed, seconds, snapshot, sqlite, with_node};
 
 fn names(folder: &Path) -> Vec<PathBuf> {
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -50,6 +50,9 @@ fn a_history_that_is_not_there_is_empty_and_is_not_made() {
     assert!(daily.series_blocking(&SeriesQuery::new("hits")).unwrap().points.is_empty());
     assert!(daily.series_names_blocking().unwrap().is_empty());
     assert!(daily.apply_retention_blocking(at(0)).unwrap().failed.is_empty());
+    for plan in [daily.plan_retention_blocking(at(0)), store.plan_retention_blocking(at(0))] {
+        assert_eq!(removed(&plan.unwrap()), ([0; 5], vec![]));
+    }
     assert!(names(folder.path()).is_empty(), "no folder was made");
 
     fs::create_dir(path.parent().unwrap()).unwrap();
@@ -163,6 +166,14 @@ async fn a_disk_that_cannot_be_written_is_read() {
     let both = Histories::new(stores);
     assert_eq!(seconds(&both.read(&Query::default()).await.unwrap().snapshots), [1, 2]);
 
+    let soon = at(60 * 86_400);
+    assert_eq!(
+        removed(&both.plan_retention(soon).await.unwrap()),
+        ([0, 0, 2, 0, 0], vec![]),
+        "it can be said"
+    );
+    let failed = both.append_keyspace(&keyspace(9)).await.unwrap_err();
+    assert!(failed.to_string().contains("open for reading only"), "{failed}");
     let failed = both.append(&snapshot(9)).await.unwrap_err();
     let words = failed.to_string();
     assert!(words.contains("open for reading only"), "{words}");

@@ -1,10 +1,16 @@
 //! What the tests are made of.
 
-use std::{io::Write, path::Path, process::Command};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use larder_metrics_model::{Info, NodeAddress, NodeKind, NodeSnapshot, Snapshot};
-use larder_metrics_store::{DailyFiles, DailyRetention, Retention, SqliteStore};
+use larder_metrics_model::{
+    FamilyFigures, Info, KeyspaceSnapshot, NodeAddress, NodeKind, NodeSnapshot, Snapshot,
+};
+use larder_metrics_store::{DailyFiles, DailyRetention, Retention, RetentionOutcome, SqliteStore};
 
 /// Midnight at the beginning of the days that the tests are about.
 pub(crate) fn start() -> DateTime<Utc> {
@@ -32,6 +38,17 @@ pub(crate) fn with_node(seconds: i64) -> Snapshot {
     snapshot
 }
 
+/// A keyspace of two families so many seconds after the start; the keys of `app:` tell it from others.
+pub(crate) fn keyspace(seconds: i64) -> KeyspaceSnapshot {
+    let mut snapshot = KeyspaceSnapshot::at(at(seconds).fixed_offset());
+    snapshot.cache = Some("redis://cache:6379".to_owned());
+    let mut app = FamilyFigures::new("app:", 1 + seconds.unsigned_abs());
+    (app.bytes, app.without_ttl, app.idle_median_s) = (Some(1000), Some(1), Some(0.5));
+    snapshot.families = vec![app, FamilyFigures::new("tmp:", 2)];
+    snapshot.total_keys = 3 + seconds.unsigned_abs();
+    snapshot
+}
+
 /// Daily files that keep every snapshot.
 pub(crate) fn files(folder: &Path) -> DailyFiles {
     let mut retention = DailyRetention::default();
@@ -46,6 +63,24 @@ pub(crate) fn sqlite(folder: &Path) -> SqliteStore {
 /// Seconds after the start, in the order of the snapshots.
 pub(crate) fn seconds(snapshots: &[Snapshot]) -> Vec<i64> {
     snapshots.iter().map(|snapshot| (snapshot.time().unwrap() - start()).num_seconds()).collect()
+}
+
+/// The same of keyspace snapshots.
+pub(crate) fn keyspace_seconds(snapshots: &[KeyspaceSnapshot]) -> Vec<i64> {
+    snapshots.iter().map(|snapshot| (snapshot.time().unwrap() - start()).num_seconds()).collect()
+}
+
+/// What retention removed, or would: numbers, and files.
+pub(crate) fn removed(outcome: &RetentionOutcome) -> ([u64; 5], Vec<PathBuf>) {
+    assert!(outcome.failed.is_empty(), "{outcome:?}");
+    let numbers = [
+        outcome.snapshots_removed,
+        outcome.keyspaces_removed,
+        outcome.samples_removed,
+        outcome.hours_removed,
+        outcome.days_removed,
+    ];
+    (numbers, [outcome.files_removed.clone(), outcome.remains_removed.clone()].concat())
 }
 
 /// A seeded generator (splitmix64), so that what went wrong once goes wrong again.

@@ -23,13 +23,15 @@ pub(super) async fn run(args: &CheckArgs, settings: &Settings) -> Result<ExitCod
     let metrics = &settings.file.metrics;
     let mut damaged: Vec<String> = Vec::new();
     if metrics.daily_files && metrics.folder.exists() {
-        let history = settings.daily_files().read(&Query::default()).await?;
+        let (files, all) = (settings.daily_files(), Query::default());
+        let (history, keyspaces) = (files.read(&all).await?, files.read_keyspaces(&all).await?);
         stdout::text(&format!(
-            "{}: {} snapshots in daily files",
+            "{}: {} snapshots and {} keyspace snapshots in daily files",
             metrics.folder.display(),
-            history.snapshots.len()
+            history.snapshots.len(),
+            keyspaces.snapshots.len()
         ))?;
-        damaged.extend(history.damaged.iter().map(ToString::to_string));
+        damaged.extend(history.damaged.iter().chain(&keyspaces.damaged).map(ToString::to_string));
     }
     let path = metrics.series_path();
     if metrics.series && path.exists() {
@@ -60,9 +62,10 @@ fn salvage(settings: &Settings) -> Result<()> {
     let path = settings.file.metrics.series_path();
     let salvaged = SqliteStore::salvage(&path)?;
     stdout::text(&format!(
-        "{}: {} snapshots, {} samples, {} hours and {} days kept; the damaged file is {}",
+        "{}: {} snapshots, {} keyspace snapshots, {} samples, {} hours and {} days kept; the damaged file is {}",
         path.display(),
         salvaged.snapshots,
+        salvaged.keyspaces,
         salvaged.samples,
         salvaged.hours,
         salvaged.days,

@@ -1,15 +1,15 @@
-//! `larder metrics show` and `larder metrics list`.
+//! `larder metrics show`.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use larder_metrics_model::{Metric, NodeAddress, metric, metrics};
+use larder_metrics_model::{NodeAddress, metric};
 use larder_metrics_store::{Damage, MetricsStore, Point, Resolution, Series, SeriesName, SeriesQuery};
 use serde_json::json;
 
-use super::{RangeArgs, end, metric_name, unknown_cache};
+use super::{RangeArgs, end, families, families::Families, metric_name, unknown_cache, unknown_family};
 use crate::{
     config::Settings,
     global::OutputForm,
@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// The metrics, see `larder metrics list` [default: all]
+    /// The metrics, see `larder metrics list` [default: all but those of families]
     #[arg(value_name = "METRIC", value_parser = metric_name)]
     metrics: Vec<String>,
     #[command(flatten)]
@@ -26,6 +26,9 @@ pub(crate) struct ShowArgs {
     /// Only of this node, such as 127.0.0.1:6379
     #[arg(long, value_name = "NODE")]
     node: Option<String>,
+    /// Only of this family of keys, see `larder metrics list --families`
+    #[arg(long, value_name = "FAMILY", conflicts_with = "node")]
+    family: Option<String>,
     /// A line a point
     #[arg(long)]
     points: bool,
@@ -54,6 +57,9 @@ impl From<ResolutionName> for Resolution {
     }
 }
 
+/// How many families a table has at most where none is named; JSON has all.
+const MOST_FAMILIES: usize = 20;
+
 /// One series that was read.
 struct Shown {
     name: SeriesName,
@@ -64,10 +70,16 @@ pub(super) async fn run(args: &ShowArgs, settings: &Settings) -> Result<ExitCode
     let store = settings.history_to_read()?;
     let names = store.series_names().await?;
     let cache = args.range.cache(settings);
-    let wanted: Vec<SeriesName> =
+    let mut wanted: Vec<SeriesName> =
         names.iter().filter(|name| is_wanted(name, args, cache.as_deref())).cloned().collect();
+    if args.metrics.is_empty() && args.family.is_none() && args.node.is_none() {
+        note_families(&names, cache.as_deref());
+    }
     if wanted.is_empty() {
-        return nothing(&names, cache.as_deref());
+        return nothing(&names, args, cache.as_deref());
+    }
+    if settings.output != OutputForm::Json && args.family.is_none() {
+        keep_biggest(store.as_ref(), &mut wanted).await?;
     }
     let shown = read(store.as_ref(), wanted, args).await?;
     match (settings.output, args.points) {
@@ -90,18 +102,58 @@ pub(super) async fn run(args: &ShowArgs, settings: &Settings) -> Result<ExitCode
 
 fn is_wanted(name: &SeriesName, args: &ShowArgs, cache: Option<&str>) -> bool {
     let of_metric = args.metrics.is_empty() || args.metrics.contains(&name.metric);
+    // There may be a thousand of them, which nobody wants to see among everything else.
+    let of_family = match &args.family {
+        Some(family) => name.family.as_ref() == Some(family),
+        None => name.family.is_none() || !args.metrics.is_empty(),
+    };
     let of_node =
         args.node.as_deref().is_none_or(|node| name.node.as_ref().map(NodeAddress::as_str) == Some(node));
-    // Files of the guide's collector name no cache; they belong to whichever is asked for.
-    let of_cache = cache.is_none() || name.cache.is_none() || name.cache.as_deref() == cache;
-    of_metric && of_node && of_cache
+    of_metric && of_family && of_node && is_of_cache(name, cache)
 }
 
-fn nothing(names: &[SeriesName], cache: Option<&str>) -> Result<ExitCode> {
+/// Files of the guide's collector name no cache; they belong to whichever is asked for.
+fn is_of_cache(name: &SeriesName, cache: Option<&str>) -> bool {
+    cache.is_none() || name.cache.is_none() || name.cache.as_deref() == cache
+}
+
+fn note_families(names: &[SeriesName], cache: Option<&str>) {
+    let count = families::names(names.iter().filter(|name| is_of_cache(name, cache))).len();
+    if count > 0 {
+        message::note(&format!(
+            "{count} families of keys are not shown; name a metric of them, or one with --family \
+             (`larder metrics list --families`)"
+        ));
+    }
+}
+
+/// Leaves out all but the biggest families, and says so.
+async fn keep_biggest(store: &dyn MetricsStore, wanted: &mut Vec<SeriesName>) -> Result<()> {
+    let mut names = families::names(&*wanted);
+    if names.len() <= MOST_FAMILIES {
+        return Ok(());
+    }
+    Families::read(store, wanted).await?.sort(&mut names);
+    let left_out = names.split_off(MOST_FAMILIES);
+    wanted.retain(|name| {
+        let Some(family) = &name.family else { return true };
+        names.iter().any(|(cache, kept)| *cache == name.cache && kept == family)
+    });
+    message::note(&format!(
+        "{} smaller families are left out; --family names one, `larder metrics list --families` lists them",
+        left_out.len()
+    ));
+    Ok(())
+}
+
+fn nothing(names: &[SeriesName], args: &ShowArgs, cache: Option<&str>) -> Result<ExitCode> {
     let mut known: Vec<String> = names.iter().filter_map(|name| name.cache.clone()).collect();
     known.dedup();
     if let Some(cache) = cache.filter(|cache| !known.iter().any(|known| known == cache)) {
         return Err(unknown_cache(cache, &known).into());
+    }
+    if let Some(error) = args.family.as_deref().and_then(|family| unknown_family(family, names)) {
+        return Err(error.into());
     }
     message::note("the history has nothing of that; `larder collect` measures");
     Ok(ExitCode::SUCCESS)
@@ -130,7 +182,8 @@ fn as_json(Shown { name, series }: &Shown) -> serde_json::Value {
     });
     let resolution = format!("{:?}", series.resolution).to_lowercase();
     json!({
-        "cache": name.cache, "metric": name.metric, "node": name.node, "resolution": resolution,
+        "cache": name.cache, "metric": name.metric, "node": name.node, "family": name.family,
+        "resolution": resolution,
         "unit": metric(&name.metric).map(|metric| metric.unit), "points": points.collect::<Vec<_>>(),
     })
 }
@@ -144,8 +197,17 @@ fn local(at: DateTime<Utc>) -> String {
 }
 
 fn sums(shown: &[Shown]) -> String {
-    let mut table =
-        table::table(&["metric", "node", "samples", "first at", "last at", "first", "min", "max", "last"]);
+    let mut table = table::table(&[
+        "metric",
+        of_what(shown),
+        "samples",
+        "first at",
+        "last at",
+        "first",
+        "min",
+        "max",
+        "last",
+    ]);
     for Shown { name, series } in shown {
         let (Some(first), Some(last)) = (series.points.first(), series.points.last()) else { continue };
         let lowest = series.points.iter().map(|point| point.min).reduce(f64::min).unwrap_or(first.min);
@@ -154,7 +216,7 @@ fn sums(shown: &[Shown]) -> String {
         let figure = |value| format::metric(value, metric(&name.metric).map(|metric| metric.unit));
         table.add_row([
             name.metric.clone(),
-            node(name),
+            of(name),
             samples.to_string(),
             local(first.first_at),
             local(last.last_at),
@@ -168,7 +230,7 @@ fn sums(shown: &[Shown]) -> String {
 }
 
 fn points(shown: &[Shown]) -> String {
-    let mut table = table::table(&["at", "metric", "node", "samples", "min", "mean", "max", "last"]);
+    let mut table = table::table(&["at", "metric", of_what(shown), "samples", "min", "mean", "max", "last"]);
     for Shown { name, series } in shown {
         let unit = metric(&name.metric).map(|metric| metric.unit);
         for Point { at, count, min, mean, max, last, .. } in &series.points {
@@ -176,7 +238,7 @@ fn points(shown: &[Shown]) -> String {
             table.add_row([
                 local(*at),
                 name.metric.clone(),
-                node(name),
+                of(name),
                 count.to_string(),
                 figure(min),
                 figure(mean),
@@ -188,27 +250,19 @@ fn points(shown: &[Shown]) -> String {
     table::written(&table)
 }
 
-fn node(name: &SeriesName) -> String {
-    format::or_dash(name.node.as_ref(), ToString::to_string)
+/// The heading over what [`of`] writes.
+fn of_what(shown: &[Shown]) -> &'static str {
+    let families = shown.iter().filter(|shown| shown.name.family.is_some()).count();
+    match families {
+        0 => "node",
+        families if families == shown.len() => "family",
+        _ => "node or family",
+    }
 }
 
-pub(super) fn list(settings: &Settings) -> Result<ExitCode> {
-    if settings.output == OutputForm::Json {
-        let describe = |metric: &Metric| json!({ "name": metric.name, "unit": metric.unit, "kind": metric.kind, "scope": metric.scope(), "help": metric.help });
-        stdout::json(&metrics().iter().map(describe).collect::<Vec<_>>())?;
-        return Ok(ExitCode::SUCCESS);
+fn of(name: &SeriesName) -> String {
+    match &name.family {
+        Some(family) => family.clone(),
+        None => format::or_dash(name.node.as_ref(), ToString::to_string),
     }
-    let mut table = table::table(&["metric", "unit", "kind", "meaning"]);
-    for metric in metrics() {
-        let words = |value: String| value.to_lowercase();
-        let unit = format!("{:?}", metric.unit);
-        table.add_row([
-            metric.name.to_owned(),
-            words(unit),
-            words(format!("{:?}", metric.kind)),
-            metric.help.to_owned(),
-        ]);
-    }
-    stdout::text(&table::written(&table))?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -27,6 +27,8 @@ pub(super) struct Source {
     connection: Connection,
     /// Holds the copy that is read where the first page of the file cannot be.
     copy: Option<TempDir>,
+    /// The schema that the file is read as.
+    schema: usize,
 }
 
 impl Source {
@@ -34,12 +36,21 @@ impl Source {
         let io = |source| Error::io(path, "read the damaged file", source);
         File::open(path).map_err(io)?;
         if let Ok(connection) = open(path) {
-            return Ok(Self { connection, copy: None });
+            return Ok(Self { connection, copy: None, schema: schema::newest() });
         }
-        let copy = mended(path).map_err(io)?;
-        let connection = open(&copy.path().join("copy"));
-        let connection = connection.map_err(|source| Error::sqlite(path, "read the damaged file", source))?;
-        Ok(Self { connection, copy: Some(copy) })
+        // Where tables begin that an older version's file was given later is not known.
+        let mut schema = schema::newest();
+        loop {
+            let copy = mended(path, schema).map_err(io)?;
+            let connection = open(&copy.path().join("copy"));
+            let connection =
+                connection.map_err(|source| Error::sqlite(path, "read the damaged file", source))?;
+            let made_with = schema::made_with(&connection).min(schema);
+            if made_with == schema {
+                return Ok(Self { connection, copy: Some(copy), schema });
+            }
+            schema = made_with;
+        }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -49,7 +60,11 @@ impl Source {
     /// Says what was wrong with the file as a whole.
     pub(super) fn damage(&self, path: &Path) -> Option<Damage> {
         self.copy.as_ref()?;
-        Some(Damage::new(path, "the first page was damaged; the usual one was put in its place"))
+        let mut reason = "the first page was damaged; the usual one was put in its place".to_owned();
+        if self.schema < schema::newest() {
+            reason += ", which does not name the tables that a newer version has added";
+        }
+        Some(Damage::new(path, reason))
     }
 }
 
@@ -63,15 +78,16 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     // Fails where the first page, which holds the names of the tables, is not readable.
-    for table in ["caches", "series", "moments", "snapshots", "samples", "hourly", "daily", "horizons"] {
+    schema::stand_in(&connection)?;
+    for table in schema::TABLES {
         connection.prepare(&format!("SELECT * FROM {table}"))?;
     }
     Ok(connection)
 }
 
-/// Copies the file and gives the copy the first page of a new one: the tables of both were made in the same order, so
-/// their roots are on the same pages.
-fn mended(path: &Path) -> io::Result<TempDir> {
+/// Copies the file and gives the copy the first page of a new one of the same schema: the tables of both were made in the
+/// same order, so their roots are on the same pages.
+fn mended(path: &Path, schema: usize) -> io::Result<TempDir> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let copy = tempfile::Builder::new().prefix(".salvage-").tempdir_in(folder.unwrap_or(Path::new(".")))?;
     let target = copy.path().join("copy");
@@ -79,7 +95,7 @@ fn mended(path: &Path) -> io::Result<TempDir> {
     if beside(path, "-wal").exists() {
         fs::copy(beside(path, "-wal"), beside(&target, "-wal"))?;
     }
-    let mut first = first_page(&copy.path().join("new"))?;
+    let mut first = first_page(&copy.path().join("new"), schema)?;
     // At least as many as the roots of the tables need, even where the file was cut shorter.
     let pages = fs::metadata(path)?.len().div_ceil(PAGE as u64).max(LEAST_PAGES);
     let length = pages * PAGE as u64;
@@ -94,8 +110,8 @@ fn mended(path: &Path) -> io::Result<TempDir> {
     Ok(copy)
 }
 
-fn first_page(path: &Path) -> io::Result<[u8; PAGE]> {
-    let new = schema::open(path).map_err(io::Error::other)?;
+fn first_page(path: &Path, schema: usize) -> io::Result<[u8; PAGE]> {
+    let new = schema::open_as(path, schema).map_err(io::Error::other)?;
     new.close().map_err(|(_, error)| io::Error::other(error))?;
     let mut first = [0; PAGE];
     File::open(path)?.read_exact(&mut first)?;
