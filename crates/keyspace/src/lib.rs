@@ -1,13 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod clean;
+mod clock;
 mod dump;
 mod error;
 mod family;
 mod key_name;
+mod paced;
 mod policy;
 mod report;
 mod top;
+mod undo;
 
+pub use clean::{
+    Action, AuditEntry, AuditLog, CleanOptions, CleanOutcome, CleanPlan, CleanTask, LeftAlone, LimitExceeded,
+    Marks, PlanLine, PlannedKey, Reason, Reclaim, ReclaimOutcome, ReclaimPlan, TaskOutcome, TaskPlan,
+    apply_clean, plan_clean, plan_reclaim, reclaim,
+};
 pub use dump::{DumpFile, DumpRead, Progress};
 pub use error::{Error, Result};
 pub use family::family_of;
@@ -18,3 +27,4 @@ pub use policy::{
 };
 pub use report::{FamilyReport, KeyReport, ReportBuilder};
 pub use top::{BigKey, Biggest, TopKeys};
+pub use undo::{Act, UndoCount, UndoFile, UndoHeader, UndoOptions, UndoOutcome, UndoPlan, plan_undo, undo};

@@ -171,6 +171,15 @@ impl<R: Read> Reader<R> {
         self.checksum
     }
 
+    /// The CRC-64 of everything that was read so far, to compare it with one that stands in the file itself; `None` where it
+    /// is not computed. Between records it is that of all records before.
+    ///
+    /// # Errors
+    /// Whatever the source says.
+    pub fn checksum_so_far(&mut self) -> Result<Option<u64>> {
+        self.input.checksum()
+    }
+
     /// The limits that the reader keeps to.
     #[must_use]
     pub fn limits(&self) -> Limits {
