@@ -91,6 +91,12 @@ impl CacheUrl {
         self.written(None)
     }
 
+    /// Returns the number of the database that it names.
+    #[must_use]
+    pub fn database(&self) -> u64 {
+        u64::from(self.database)
+    }
+
     /// Tells whether the URL itself holds a password.
     #[must_use]
     pub fn has_password(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -7,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
+pub(crate) mod undo;
 pub(crate) mod watch;
 
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Health(_) => health::run(settings).await,
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
+        Command::Clean(args) => clean::run(&args, settings).await,
+        Command::Undo(args) => undo::run(&args, settings).await,
         Command::Metrics(args) => metrics::run(&args, settings).await,
         Command::Maintain(args) => maintain::run(&args, settings).await,
         Command::Config(_) | Command::Keys(_) | Command::Completions(_) | Command::Man(_) => {

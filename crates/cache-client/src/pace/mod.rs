@@ -1,8 +1,10 @@
 //! The seam for how fast a sweep goes.
 
+mod capped;
 mod fixed;
 mod governor;
 
+pub use capped::Capped;
 pub use fixed::{FixedRate, FullSpeed};
 pub use governor::{Governor, GovernorOptions, ServerSigns};
 

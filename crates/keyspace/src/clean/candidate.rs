@@ -61,6 +61,10 @@ impl Spill {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Reads the candidates in the order in which they were added.
     pub(super) fn read(&mut self) -> io::Result<impl Iterator<Item = io::Result<Candidate>> + use<>> {
         self.file.flush()?;

@@ -161,6 +161,12 @@ impl CleanPlan {
         self.tasks.iter().map(|task| task.keys).sum()
     }
 
+    /// Tells whether there is no key to be changed or marked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.spill.is_empty()
+    }
+
     /// Returns the plan of a task.
     #[must_use]
     pub fn task(&self, task: CleanTask) -> Option<&TaskPlan> {
