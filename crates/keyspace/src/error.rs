@@ -25,4 +25,16 @@ pub enum Error {
         /// What is wrong with it, and where.
         source: larder_rdb::Error,
     },
+    /// The cache cannot be read, or a part of it.
+    #[error("keys of the cache cannot be read")]
+    Cache {
+        /// What went wrong, and on which node or shard.
+        source: larder_cache_client::Error,
+    },
+    /// Reading a file has ended in a fault of this program.
+    #[error("reading has ended unexpectedly")]
+    Broken {
+        /// What the runtime says of it.
+        source: tokio::task::JoinError,
+    },
 }
