@@ -5,7 +5,7 @@ use super::{
     family_tally::FamilyTally,
     finish::{Merged, shown_name},
     minutes::Minutes,
-    model::{Burst, BurstFamily},
+    model::{Burst, BurstFamily, Timeline},
     number::{precise, rounded},
     shard_tally::MINUTE_MS,
 };
@@ -27,8 +27,12 @@ struct Run {
     usual: u64,
 }
 
-/// Finds the bursts. `factor` is by how much all keys are more than those whose TTL was read.
-pub(super) fn bursts(merged: &Merged<'_>, first_minute_ms: i64, estimator: Estimator) -> Vec<Burst> {
+/// Finds the bursts, and how many keys are due when.
+pub(super) fn bursts(
+    merged: &Merged<'_>,
+    first_minute_ms: i64,
+    estimator: Estimator,
+) -> (Vec<Burst>, Option<Timeline>) {
     let mut due = merged.rest_due.clone();
     merged.tallies().for_each(|tally| due.merge(&tally.due));
     let mut runs = runs(&due);
@@ -36,8 +40,19 @@ pub(super) fn bursts(merged: &Merged<'_>, first_minute_ms: i64, estimator: Estim
     runs.truncate(MOST_BURSTS);
     runs.sort_by_key(|run| run.begins);
     let timed: u64 = merged.tallies().map(|tally| tally.timed).sum();
+    // By how much all keys are more than those whose TTL was read.
     let factor = if timed == 0 { 1.0 } else { precise(estimator.population()) / precise(timed) };
-    runs.into_iter().map(|run| burst(run, merged, first_minute_ms, factor)).collect()
+    let bursts = runs.into_iter().map(|run| burst(run, merged, first_minute_ms, factor)).collect();
+    (bursts, timeline(&due, first_minute_ms, factor))
+}
+
+fn timeline(due: &Minutes, begins_at_ms: i64, factor: f64) -> Option<Timeline> {
+    let step = due.len().div_ceil(Timeline::MOST_STEPS);
+    let steps = due.len().checked_div(step)?;
+    let keys = (0..=steps).map(|number| due.sum(number * step..(number + 1) * step));
+    let mut keys: Vec<u64> = keys.map(|keys| rounded(precise(keys) * factor)).collect();
+    keys.truncate(due.len().div_ceil(step));
+    Some(Timeline { begins_at_ms, step_minutes: u32::try_from(step).ok()?, keys })
 }
 
 /// Finds the minutes that stand out, and puts those together that follow each other.
@@ -155,6 +170,17 @@ mod tests {
             [],
             "a steady stream with one TTL ends at an edge, which is no burst"
         );
+    }
+
+    #[test]
+    fn the_timeline_has_every_key_in_few_steps() {
+        assert_eq!(timeline(&due([]), 7, 1.0), None);
+        for (last, step) in [(0, 1), (167, 1), (168, 2), (10_079, 60)] {
+            let found = timeline(&due([(0, 3), (last, 5)]), 7, 2.0).unwrap();
+            assert_eq!((found.step_minutes, found.begins_at_ms), (step, 7), "{last}");
+            assert!(found.keys.len() <= Timeline::MOST_STEPS && found.keys.last() > Some(&0), "{found:?}");
+            assert_eq!(found.keys.iter().sum::<u64>(), 16);
+        }
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub(super) fn report<'s>(
     let estimator = Estimator::new(about.coverage, total.keys);
     let whole = Whole::of(&total, estimator);
     let scaled = |keys: u64| estimator.keys(keys).value.unwrap_or(keys);
+    let (bursts, due) =
+        first_minute_ms.map_or_else(Default::default, |first| bursts(&merged, first, estimator));
     let mut report = KeyReport {
         source: about.source.clone(),
         format: about.dump.map(|dump| dump.format.to_string()),
@@ -107,9 +109,11 @@ pub(super) fn report<'s>(
         ttl: ttl(&total),
         idle: idle(total.idle.as_deref()),
         families: families(&merged, whole, estimator),
+        family_rule: options.classifier.is_none().then(|| options.rule.clone()),
         other_families_keys: scaled(merged.other.keys),
         tree: tree(&merged, options, |tally| figures(tally, whole, estimator)),
-        bursts: first_minute_ms.map_or_else(Vec::new, |first| bursts(&merged, first, estimator)),
+        due,
+        bursts,
         sample: None,
         skipped: about.skipped.clone(),
         not_seen: about.not_seen.clone(),

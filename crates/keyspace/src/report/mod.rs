@@ -17,7 +17,7 @@ mod tree;
 pub use builder::ReportBuilder;
 pub use model::{
     Burst, BurstFamily, Coverage, FamilyIntervals, FamilyNode, FamilyReport, Figures, IdleReport, Interval,
-    KeyReport, NamedBytes, NotSeen, SampleReport, Span, TtlReport,
+    KeyReport, NamedBytes, NotSeen, SampleReport, Span, Timeline, TtlReport,
 };
 pub use options::{About, Classifier, ReportOptions};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use larder_metrics_model::Skipped;
 use serde::{Deserialize, Serialize};
 
-use crate::{BytesSource, KeyName};
+use crate::{BytesSource, FamilyRule, KeyName};
 
 /// What a keyspace is made of.
 ///
@@ -55,10 +55,14 @@ pub struct KeyReport {
     pub idle: Option<IdleReport>,
     /// The families, the one with the most bytes first.
     pub families: Vec<FamilyReport>,
+    /// How families were told by the names of keys; `None` where the caller knew them.
+    pub family_rule: Option<FamilyRule>,
     /// Keys of families past the most that are told apart; they are in the family `(other)`.
     pub other_families_keys: u64,
     /// The families as a tree: each level is one segment of the prefix.
     pub tree: Vec<FamilyNode>,
+    /// How many keys are due when, in the week to come.
+    pub due: Option<Timeline>,
     /// Minutes to come in which far more keys are due than around them, in the order of time.
     pub bursts: Vec<Burst>,
     /// How far the figures can be trusted, where they are of a sample.
@@ -179,6 +183,18 @@ pub struct NamedBytes {
     pub bytes: u64,
 }
 
+/// How many keys are due in each of some equal steps of time; of a sample, estimates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Timeline {
+    /// When the first step begins, in milliseconds since 1970.
+    pub begins_at_ms: i64,
+    /// How many minutes a step has: as few as make [`Timeline::MOST_STEPS`] reach to the last key that is due in a week.
+    pub step_minutes: u32,
+    /// The keys that are due in each.
+    pub keys: Vec<u64>,
+}
+
 /// Minutes in which far more keys are due than around them.
 ///
 /// A minute is one of a burst where at least [`Burst::LEAST_KEYS`] keys are due in it, and at least
@@ -293,6 +309,11 @@ pub struct NotSeen {
     pub slots: Option<String>,
     /// Why not.
     pub reason: String,
+}
+
+impl Timeline {
+    /// The most steps that there are.
+    pub const MOST_STEPS: usize = 168;
 }
 
 impl Burst {

@@ -3,10 +3,12 @@
 mod dump;
 mod dump_batches;
 mod live;
+mod name_sample;
 mod survey;
 
 pub use dump::{DumpOptions, DumpRead, DumpSource, Progress, TimeBase};
 pub use live::LiveSource;
+pub use name_sample::NameSample;
 pub use survey::{Survey, SurveyOptions};
 
 use std::fmt::{self, Debug};
