@@ -3,7 +3,10 @@
 use plotters::{
     coord::Shift,
     prelude::{DrawingArea, IntoDrawingArea, Rectangle, SVGBackend},
-    style::{Color, IntoFont, RGBColor, TextStyle},
+    style::{
+        Color, IntoFont, RGBColor, TextStyle,
+        text_anchor::{HPos, Pos, VPos},
+    },
 };
 
 use super::timeline::Fault;
@@ -23,9 +26,10 @@ pub(super) const BURST: RGBColor = RGBColor(0xcc, 0x33, 0x33);
 pub(super) const TEXT: RGBColor = RGBColor(0, 0, 0);
 
 pub(super) const WIDTH: u32 = 460;
-const ROW: i32 = 34;
+const ROW: i32 = 38;
+const NAME_HEIGHT: i32 = 20;
 const BAR_HEIGHT: i32 = 12;
-const FONT: f64 = 13.0;
+const FONT: f64 = 17.0;
 /// Names that are longer are cut: the table has them whole.
 const MOST_CHARACTERS: usize = 44;
 
@@ -48,11 +52,12 @@ pub(super) fn bars(bars: &[Bar]) -> Result<String, Fault> {
 fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, top: i32, bar: &Bar, most: u64) -> Result<(), Fault> {
     let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&TEXT);
     area.draw_text(&cut(&bar.name), &style, (0, top + 2))?;
-    let written = i32::try_from(bar.figure.chars().count())?;
-    area.draw_text(&bar.figure, &style, (i32::try_from(WIDTH)? - written * 7 - 2, top + 2))?;
+    let at_right = style.pos(Pos::new(HPos::Right, VPos::Top));
+    area.draw_text(&bar.figure, &at_right, (i32::try_from(WIDTH)?, top + 2))?;
     let length = u128::from(bar.value) * u128::from(WIDTH) / u128::from(most);
     let length = i32::try_from(length)?.max(i32::from(bar.value > 0));
-    let corners = [(0, top + 18), (length, top + 18 + BAR_HEIGHT)];
+    let bar_top = top + NAME_HEIGHT;
+    let corners = [(0, bar_top), (length, bar_top + BAR_HEIGHT)];
     if length > 0 {
         area.draw(&Rectangle::new(corners, BAR.filled()))?;
     }

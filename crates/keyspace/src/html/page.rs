@@ -26,7 +26,7 @@ pub(super) struct Page {
     ttl_chart: Option<String>,
     idle_chart: Option<String>,
     idle_of: String,
-    due_chart: Option<String>,
+    due_charts: Vec<String>,
     bursts: Vec<BurstRow>,
     families: Vec<FamilyRow>,
     more_families: usize,
@@ -79,7 +79,7 @@ impl Page {
             ttl_chart: report.ttl.as_ref().map(|ttl| histogram(&ttl.histogram)).transpose()?,
             idle_chart: report.idle.as_ref().map(|idle| histogram(&idle.histogram)).transpose()?,
             idle_of: words::count(report.idle.as_ref().map_or(0, |idle| idle.keys_read)),
-            due_chart: report.due.as_ref().map(|due| timeline(due, &report.bursts)).transpose()?,
+            due_charts: report.due.iter().map(|due| timeline(due, &report.bursts)).collect::<Result<_, _>>()?,
             bursts: report.bursts.iter().map(burst).collect(),
             families: report.families.iter().take(MOST_ROWS).map(family).collect(),
             more_families: report.families.len().saturating_sub(MOST_ROWS),
@@ -144,7 +144,10 @@ fn families_as_bars(report: &KeyReport) -> Vec<Bar> {
     families.iter().take(MOST_BARS).map(bar).collect()
 }
 
+/// Without the buckets behind the last one that has something in it.
 fn spans_as_bars(spans: &[Span]) -> Vec<Bar> {
+    let filled = spans.iter().rposition(|span| span.keys > 0).map_or(0, |last| last + 1);
+    let spans = spans.get(..filled).unwrap_or(spans);
     let mut before = None;
     let mut bars = Vec::with_capacity(spans.len());
     for span in spans {

@@ -15,7 +15,7 @@ use crate::{Burst, Timeline};
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 const HEIGHT: u32 = 240;
-const FONT: f64 = 12.0;
+const FONT: f64 = 15.0;
 const MINUTE_MS: i64 = 60_000;
 
 /// Draws how many keys are due when; steps with a burst in them stand out.
@@ -28,15 +28,15 @@ pub(super) fn timeline(timeline: &Timeline, bursts: &[Burst]) -> Result<String, 
         let mut chart = ChartBuilder::on(&area)
             .margin_top(8)
             .margin_right(16)
-            .x_label_area_size(28)
-            .y_label_area_size(48)
+            .x_label_area_size(32)
+            .y_label_area_size(52)
             .build_cartesian_2d(0.0..f64::from(steps.max(1)), 0.0..most * 1.05)?;
         let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&TEXT);
         let step_s = f64::from(timeline.step_minutes) * 60.0;
         chart
             .configure_mesh()
             .disable_x_mesh()
-            .x_labels(5)
+            .x_labels(4)
             .y_labels(4)
             .x_label_formatter(&|step| format!("in {}", words::time(step * step_s)))
             .y_label_formatter(&|keys| short(*keys))

@@ -13,10 +13,12 @@ use super::{
 /// More bursts are no bursts; those with the most keys are told.
 const MOST_BURSTS: usize = 50;
 /// Families with a smaller share of a burst are not named.
-const LEAST_FAMILY_SHARE: f64 = 0.02;
+const LEAST_FAMILY_SHARE: f64 = 0.05;
 /// The share of the usual TTL that a jitter has at the most.
 const MOST_JITTER_SHARE: f64 = 0.5;
 const MINUTE_S: f64 = 60.0;
+/// Of the keys that are due in a week, those that the first timeline has.
+const FIRST_SHARE: f64 = 0.9;
 
 /// Minutes of a burst, by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub(super) fn bursts(
     merged: &Merged<'_>,
     first_minute_ms: i64,
     estimator: Estimator,
-) -> (Vec<Burst>, Option<Timeline>) {
+) -> (Vec<Burst>, Vec<Timeline>) {
     let mut due = merged.rest_due.clone();
     merged.tallies().for_each(|tally| due.merge(&tally.due));
     let mut runs = runs(&due);
@@ -43,15 +45,26 @@ pub(super) fn bursts(
     // By how much all keys are more than those whose TTL was read.
     let factor = if timed == 0 { 1.0 } else { precise(estimator.population()) / precise(timed) };
     let bursts = runs.into_iter().map(|run| burst(run, merged, first_minute_ms, factor)).collect();
-    (bursts, timeline(&due, first_minute_ms, factor))
+    (bursts, timelines(&due, first_minute_ms, factor))
 }
 
-fn timeline(due: &Minutes, begins_at_ms: i64, factor: f64) -> Option<Timeline> {
-    let step = due.len().div_ceil(Timeline::MOST_STEPS);
-    let steps = due.len().checked_div(step)?;
-    let keys = (0..=steps).map(|number| due.sum(number * step..(number + 1) * step));
-    let mut keys: Vec<u64> = keys.map(|keys| rounded(precise(keys) * factor)).collect();
-    keys.truncate(due.len().div_ceil(step));
+fn timelines(due: &Minutes, begins_at_ms: i64, factor: f64) -> Vec<Timeline> {
+    let (most, whole) = (precise(due.sum(0..due.len())) * FIRST_SHARE, due.len());
+    let mut below = 0;
+    let first = (0..whole).find(|minute| {
+        below += due.get(*minute);
+        precise(below) >= most
+    });
+    let first = first.map_or(whole, |minute| minute + 1);
+    let ends = if first > whole / 2 { vec![whole] } else { vec![first, whole] };
+    ends.into_iter().filter_map(|end| timeline(due, end, begins_at_ms, factor)).collect()
+}
+
+fn timeline(due: &Minutes, end: usize, begins_at_ms: i64, factor: f64) -> Option<Timeline> {
+    let step = end.div_ceil(Timeline::MOST_STEPS);
+    let steps = end.checked_div(step)? + usize::from(!end.is_multiple_of(step));
+    let keys = (0..steps).map(|number| due.sum(number * step..((number + 1) * step).min(end)));
+    let keys = keys.map(|keys| rounded(precise(keys) * factor)).collect();
     Some(Timeline { begins_at_ms, step_minutes: u32::try_from(step).ok()?, keys })
 }
 
@@ -99,7 +112,7 @@ fn burst(run: Run, merged: &Merged<'_>, first_minute_ms: i64, factor: f64) -> Bu
         .filter(|(_, _, keys)| *keys > 0)
         .collect();
     families.sort_by(|one, other| other.2.cmp(&one.2).then_with(|| one.0.cmp(other.0)));
-    let usual_ttl_s = usual_ttl(&families);
+    let usual_ttl_s = families.first().and_then(|(_, tally, _)| tally.ttl.as_deref()?.quantile(0.9)).unwrap_or(0.0);
     let jitter_s = spreading_minutes(run) * MINUTE_S;
     let jitter_s = if usual_ttl_s > 0.0 { jitter_s.min(usual_ttl_s * MOST_JITTER_SHARE) } else { jitter_s };
     let begins = i64::try_from(run.begins).unwrap_or(i64::MAX);
@@ -116,13 +129,6 @@ fn burst(run: Run, merged: &Merged<'_>, first_minute_ms: i64, factor: f64) -> Bu
         jitter_s,
         jitter_share: if usual_ttl_s > 0.0 { jitter_s / usual_ttl_s } else { 0.0 },
     }
-}
-
-/// The TTL that most keys of these families have less of.
-fn usual_ttl(families: &[(&[u8], &FamilyTally, u64)]) -> f64 {
-    let mut all = super::histogram::Histogram::default();
-    families.iter().filter_map(|(_, tally, _)| tally.ttl.as_deref()).for_each(|ttl| all.merge(ttl));
-    all.quantile(0.9).unwrap_or(0.0)
 }
 
 /// Over how many minutes the keys of a burst have to be spread so that none of them is one any more: because it has too
@@ -174,13 +180,17 @@ mod tests {
 
     #[test]
     fn the_timeline_has_every_key_in_few_steps() {
-        assert_eq!(timeline(&due([]), 7, 1.0), None);
+        assert_eq!(timelines(&due([]), 7, 1.0), []);
         for (last, step) in [(0, 1), (167, 1), (168, 2), (10_079, 60)] {
-            let found = timeline(&due([(0, 3), (last, 5)]), 7, 2.0).unwrap();
+            let found = timelines(&due([(0, 3), (last, 5)]), 7, 2.0);
+            let [found] = found.as_slice() else { panic!("one: {found:?}") };
             assert_eq!((found.step_minutes, found.begins_at_ms), (step, 7), "{last}");
             assert!(found.keys.len() <= Timeline::MOST_STEPS && found.keys.last() > Some(&0), "{found:?}");
             assert_eq!(found.keys.iter().sum::<u64>(), 16);
         }
+        let found = timelines(&due([(0, 80), (59, 15), (10_000, 5)]), 7, 1.0);
+        let ends: Vec<_> = found.iter().map(|it| (it.keys.len(), it.keys.iter().sum::<u64>())).collect();
+        assert_eq!(ends, [(60, 95), (167, 100)], "most of them, and all");
     }
 
     #[test]

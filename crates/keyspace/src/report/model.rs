@@ -61,8 +61,9 @@ pub struct KeyReport {
     pub other_families_keys: u64,
     /// The families as a tree: each level is one segment of the prefix.
     pub tree: Vec<FamilyNode>,
-    /// How many keys are due when, in the week to come.
-    pub due: Option<Timeline>,
+    /// How many keys are due when, in the week to come: first until nine in ten of them are due, then, where that is not
+    /// much the same, until all are.
+    pub due: Vec<Timeline>,
     /// Minutes to come in which far more keys are due than around them, in the order of time.
     pub bursts: Vec<Burst>,
     /// How far the figures can be trusted, where they are of a sample.
@@ -189,7 +190,7 @@ pub struct NamedBytes {
 pub struct Timeline {
     /// When the first step begins, in milliseconds since 1970.
     pub begins_at_ms: i64,
-    /// How many minutes a step has: as few as make [`Timeline::MOST_STEPS`] reach to the last key that is due in a week.
+    /// How many minutes a step has: as few as make [`Timeline::MOST_STEPS`] reach to the end.
     pub step_minutes: u32,
     /// The keys that are due in each.
     pub keys: Vec<u64>,
@@ -214,7 +215,7 @@ pub struct Burst {
     pub usual_per_minute: u64,
     /// The families that its keys are of, the one with the most first.
     pub families: Vec<BurstFamily>,
-    /// The TTL that these families are usually given, in seconds: nine in ten of their keys have no more time left.
+    /// The TTL that the first of these families is usually given, in seconds: nine in ten of its keys have no more left.
     pub usual_ttl_s: f64,
     /// The jitter that would spread it: with this much taken at random from each TTL, no minute would stand out. It is
     /// no more than half of the usual TTL, even where that does not spread it wholly.

@@ -1,6 +1,6 @@
 //! A report of keys for people.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use chrono::DateTime;
 use larder_keyspace::{
@@ -105,8 +105,17 @@ fn families(report: &KeyReport, most: usize) -> String {
 
 fn flatten<'n>(nodes: &'n [FamilyNode], depth: usize, rows: &mut Vec<(&'n FamilyNode, usize)>) {
     for node in nodes {
+        let node = lowest_of_all(node);
         rows.push((node, depth));
         flatten(&node.children, depth + 1, rows);
+    }
+}
+
+/// A prefix that all keys have one segment more of says nothing.
+fn lowest_of_all(node: &FamilyNode) -> &FamilyNode {
+    match node.children.as_slice() {
+        [only] if only.figures.keys == node.figures.keys => lowest_of_all(only),
+        _ => node,
     }
 }
 
@@ -121,8 +130,8 @@ fn row(node: &FamilyNode, depth: usize, known: Option<&FamilyReport>, sampled: b
         format::or_dash(figures.share_of_bytes, format::percent),
         of_family(|family| family.biggest_bytes.map(format::bytes)),
         format::or_dash(figures.without_ttl, |keys| keys.to_string()),
-        of_family(|family| family.ttl.as_ref().map(|ttl| time(ttl.median_s))),
-        of_family(|family| family.idle.as_ref().map(|idle| time(idle.median_s))),
+        of_family(|family| family.ttl.as_ref().map(|ttl| format::time(ttl.median_s))),
+        of_family(|family| family.idle.as_ref().map(|idle| format::time(idle.median_s))),
     ];
     if sampled {
         let intervals = figures.intervals.unwrap_or_default();
@@ -139,13 +148,15 @@ fn interval(of: Option<Interval>, write: fn(u64) -> String) -> String {
 const BAR: usize = 40;
 
 fn histogram(of: &str, spans: &[Span]) -> String {
+    let filled = spans.iter().rposition(|span| span.keys > 0).map_or(0, |last| last + 1);
+    let spans = spans.get(..filled).unwrap_or(spans);
     let most = spans.iter().map(|span| span.keys).max().unwrap_or(0).max(1);
     let mut histogram = table::table(&[of, "keys", ""]);
     let mut before = None;
     for span in spans {
         let label = match (before, span.up_to_s) {
-            (_, Some(end)) => format!("up to {}", whole_time(end)),
-            (Some(begin), None) => format!("over {}", whole_time(begin)),
+            (_, Some(until)) => format!("up to {}", end(until)),
+            (Some(begin), None) => format!("over {}", end(begin)),
             (None, None) => "any".to_owned(),
         };
         before = span.up_to_s;
@@ -167,7 +178,7 @@ fn bursts(bursts: &[Burst]) -> String {
             families.join(" "),
             format!(
                 "{} ({} of the usual TTL)",
-                time(burst.jitter_s),
+                format::time(burst.jitter_s),
                 format::percent(burst.jitter_share)
             ),
         ]);
@@ -198,15 +209,9 @@ fn gaps(report: &KeyReport) -> String {
     text
 }
 
-fn whole_time(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
-}
-
-/// To the two greatest units.
-fn time(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or_default();
-    let written = humantime::format_duration(whole).to_string();
-    written.split(' ').take(2).collect::<Vec<_>>().join(" ")
+#[expect(clippy::cast_precision_loss, reason = "ends are small")]
+fn end(seconds: u64) -> String {
+    format::time(seconds as f64)
 }
 
 /// A moment that no calendar has is shown as the number that it is.
