@@ -91,16 +91,16 @@ impl CacheUrl {
         self.written(None)
     }
 
-    /// Returns the number of the database that it names.
-    #[must_use]
-    pub fn database(&self) -> u64 {
-        u64::from(self.database)
-    }
-
     /// Tells whether the URL itself holds a password.
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.password.is_some()
+    }
+
+    /// Returns the number of the database that the URL names.
+    #[must_use]
+    pub fn database(&self) -> u32 {
+        self.database
     }
 
     /// Tells whether the cache lives inside this process.

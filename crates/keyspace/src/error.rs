@@ -69,6 +69,30 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Reading a file has ended in a fault of this program.
+    #[error("reading has ended unexpectedly")]
+    Broken {
+        /// What the runtime says of it.
+        source: tokio::task::JoinError,
+    },
+    /// A checkpoint is not one of this sweep, or is damaged.
+    #[error("{}:{line}: {reason}", path.display())]
+    Checkpoint {
+        /// Which file.
+        path: PathBuf,
+        /// Which line of it, from 1 on.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be written or removed.
+    #[error("{} cannot be written", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A file of the clean-up cannot be read or written.
     #[error("the {what} {} cannot be used", path.display())]
     File {
@@ -85,5 +109,19 @@ pub enum Error {
         /// What is wrong with it, and where.
         #[from]
         source: crate::PolicyError,
+    },
+    /// Two reports tell families differently.
+    #[error("the reports of {before} and {after} tell families by different delimiters or depths")]
+    FamilyRules {
+        /// Where the keys of the first report came from.
+        before: String,
+        /// Where those of the second came from.
+        after: String,
+    },
+    /// A page cannot be made of a report.
+    #[error("the page cannot be made")]
+    Page {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

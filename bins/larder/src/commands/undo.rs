@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode
     let paced = Paced::of(&client, args.rate.unwrap_or_default(), Role::Primary).await;
     let mut options = UndoOptions::default();
     options.pace = paced.pace.clone();
-    options.database = settings.url.database();
+    options.database = u64::from(settings.url.database());
     options.stop = stop::on_ctrl_c();
     let mut outcome = UndoOutcome::default();
     if args.apply {

@@ -270,8 +270,13 @@ impl<R: Read> Reader<R> {
     fn skim(&mut self) -> Result<Skimmed<'_>> {
         let mut tally = Tally::new();
         self.walk(&mut tally)?;
+        Ok(self.skimmed(&tally))
+    }
+
+    /// What is known of the key whose value was passed by just now.
+    pub(crate) fn skimmed(&self, tally: &Tally) -> Skimmed<'_> {
         let Head { value_type, expires_at_ms, idle_s, frequency, offset, value_offset, .. } = self.head;
-        Ok(Skimmed {
+        Skimmed {
             key: &self.key.bytes,
             db: self.db,
             value_type,
@@ -284,11 +289,11 @@ impl<R: Read> Reader<R> {
             offset,
             value_offset,
             value_bytes: self.input.offset() - value_offset,
-        })
+        }
     }
 
     /// Passes by the value of the key.
-    fn walk(&mut self, visit: &mut impl Visit) -> Result<()> {
+    pub(crate) fn walk(&mut self, visit: &mut impl Visit) -> Result<()> {
         self.position = Position::Broken;
         walk::walk(&mut self.input, self.head.value_type, &self.templates, visit)
             .map_err(|error| error.in_key(&self.key.bytes))?;
