@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{clean, collect, completions, config, health, keys, maintain, metrics, undo, watch},
+    commands::{clean, collect, completions, config, health, keys, maintain, metrics, policy, undo, watch},
     global::Global,
 };
 
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
     Keys(keys::KeysArgs),
+    Policy(policy::PolicyArgs),
     Clean(clean::CleanArgs),
     Undo(undo::UndoArgs),
     Metrics(metrics::MetricsArgs),

@@ -3,9 +3,11 @@
 use std::{str::FromStr, sync::Arc};
 
 use anyhow::Result;
-use larder_cache_client::{CacheClient, FixedRate, FullSpeed, Governor, Pace};
+use larder_cache_client::{CacheClient, FixedRate, FullSpeed, Governor, Pace, Server};
 use larder_metrics_model::{NodeKind, Role};
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Settings;
 
 /// How fast keys are gone through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,24 +44,34 @@ pub(crate) struct Paced {
 }
 
 impl Paced {
-    /// Begins to watch the servers where the pace heeds them.
+    /// Begins to watch the servers of a cache where the pace heeds them.
     pub(crate) async fn of(client: &CacheClient, rate: Rate, reads: Role) -> Self {
+        // Without it the governor heeds its own round trips alone, and whoever goes through the keys says why.
+        let nodes = client.nodes().discover().await.map(|topology| topology.nodes).unwrap_or_default();
+        let is_read = |server: &Arc<dyn Server>| {
+            server.kind() == NodeKind::Data && server.known_role().is_none_or(|role| role == reads)
+        };
+        Self::watching(rate, nodes.into_iter().filter(is_read).collect())
+    }
+
+    /// Begins to watch these servers where the pace heeds them.
+    pub(crate) fn watching(rate: Rate, servers: Vec<Arc<dyn Server>>) -> Self {
         match rate {
             Rate::Max => Self { pace: Arc::new(FullSpeed), _watch: None },
             Rate::KeysPerSecond(rate) => Self { pace: Arc::new(FixedRate::new(rate)), _watch: None },
             Rate::Governed => {
                 let governor = Arc::new(Governor::default());
-                // Without it the governor heeds its own round trips alone, and whoever goes through the keys says why.
-                let watch = client.nodes().discover().await.ok().map(|topology| {
-                    let watched = topology.nodes.into_iter().filter(|server| {
-                        server.kind() == NodeKind::Data
-                            && server.known_role().is_none_or(|role| role == reads)
-                    });
-                    governor.watch(watched.collect())
-                });
-                Self { pace: governor, _watch: watch }
+                let watch = governor.watch(servers);
+                Self { pace: governor, _watch: Some(watch) }
             }
         }
+    }
+}
+
+impl Settings {
+    /// The rate that was asked for. No one else waits for a cache inside this process.
+    pub(crate) fn rate(&self, asked: Option<Rate>) -> Rate {
+        asked.unwrap_or(if self.url.is_embedded() { Rate::Max } else { Rate::Governed })
     }
 }
 

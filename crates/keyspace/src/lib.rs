@@ -20,8 +20,8 @@ mod undo;
 pub use checkpoint::{Checkpoint, SweepIdentity};
 pub use clean::{
     Action, AuditEntry, AuditLog, CleanOptions, CleanOutcome, CleanPlan, CleanTask, LeftAlone, LimitExceeded,
-    Marks, PlanLine, PlannedKey, Reason, Reclaim, ReclaimOutcome, ReclaimPlan, TaskOutcome, TaskPlan,
-    apply_clean, plan_clean, plan_reclaim, reclaim,
+    Marks, PlanLine, PlannedKey, PolicyCheck, Reason, Reclaim, ReclaimOutcome, ReclaimPlan, TaskOutcome,
+    TaskPlan, apply_clean, plan_clean, plan_reclaim, reclaim,
 };
 pub use diff::{Change, ChangeKind, DiffSide, FamilyChange, KeyDiff};
 pub use error::{Error, Result};

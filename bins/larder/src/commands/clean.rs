@@ -1,7 +1,7 @@
 //! `larder clean`.
 #![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
-mod people;
+pub(crate) mod people;
 
 use std::{
     collections::BTreeSet,
@@ -9,14 +9,16 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
 use clap::Args;
-use larder_cache_client::{Capped, ReadFrom};
+use larder_cache_client::{CacheClient, Capped, ReadFrom};
 use larder_keyspace::{AuditLog, CleanOptions, CleanPlan, CleanTask, Policy};
-use larder_maintenance::{CleanReport, Cleaner};
+use larder_maintenance::{CleanJob, CleanReport, Cleaner};
 use larder_metrics_model::Role;
+use larder_metrics_store::MetricsStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -86,7 +88,7 @@ fn share(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(args: &CleanArgs, settings: &Settings) -> Result<ExitCode> {
     let policy = policy(args.policy.as_deref(), settings)?;
     let client = settings.client().await?;
-    let rate = args.rate.or(settings.file.clean.rate()?).unwrap_or_default();
+    let rate = settings.rate(args.rate.or(settings.file.clean.rate()?));
     keeps_to_limit(rate, &policy, args.over_limits)?;
     let paced = Paced::of(&client, rate, if args.replica { Role::Replica } else { Role::Primary }).await;
     let undo_file = args.apply.then(|| undo_file(args, settings)).transpose()?;
@@ -162,9 +164,46 @@ fn complain(report: &CleanReport) {
     }
 }
 
+/// Prints what a job planned or did.
+pub(crate) fn print(report: &CleanReport) -> Result<()> {
+    stdout::text(&people::plan(report))?;
+    if report.applied { stdout::text(&people::outcome(report)) } else { Ok(()) }
+}
+
+/// The job of a cycle: plans, and does it where `clean.apply` says so.
+pub(crate) async fn job(
+    settings: &Settings,
+    client: CacheClient,
+    history: Arc<dyn MetricsStore>,
+) -> Result<(CleanJob, Paced)> {
+    let clean = &settings.file.clean;
+    let policy = policy(None, settings)?;
+    let rate = settings.rate(clean.rate()?);
+    keeps_to_limit(rate, &policy, false)?;
+    let paced = Paced::of(&client, rate, Role::Primary).await;
+    let mut options = CleanOptions::default().with_tasks(clean.tasks.iter().copied());
+    options.stop = stop::on_ctrl_c();
+    configure(&mut options, settings, &policy, &paced, false);
+    let mut cleaner = Cleaner::new(client, policy, options).with_history(history);
+    if !clean.apply {
+        return Ok((CleanJob::new(cleaner), paced));
+    }
+    clean.make_folder()?;
+    if clean.audit {
+        cleaner = cleaner.with_audit(AuditLog::new(clean.audit_path()));
+    }
+    Ok((CleanJob::that_applies(cleaner, &clean.undo_folder), paced))
+}
+
+const HERE: &str = "policy.toml";
+
+/// Tells whether a policy is configured, or lies here.
+pub(crate) fn has_policy(settings: &Settings) -> bool {
+    settings.file.clean.policy.is_some() || Path::new(HERE).exists()
+}
+
 /// The policy that is named, or configured, or lies here.
 pub(crate) fn policy(named: Option<&str>, settings: &Settings) -> Result<Policy> {
-    const HERE: &str = "policy.toml";
     let configured = settings.file.clean.policy.as_deref();
     let here = Path::new(HERE).exists().then_some(HERE);
     let Some(name) = named.or(configured).or(here) else {
@@ -205,20 +244,30 @@ fn options(
     if !args.task.is_empty() {
         options = options.with_tasks(args.task.iter().copied());
     }
-    options.pace = paced.pace.clone();
-    if let Some(most) = policy.limits().max_rate.filter(|_| !args.over_limits) {
-        let most = u32::try_from(most).unwrap_or(u32::MAX);
-        options.pace = std::sync::Arc::new(Capped::new(options.pace, most));
-    }
     options.read_from = if args.replica { ReadFrom::Replica } else { ReadFrom::Primary };
     options.over_limits = args.over_limits;
     options.examples = args.examples;
     options.values_share = args.values;
     options.stop = stop;
+    configure(&mut options, settings, policy, paced, args.over_limits);
+    options
+}
+
+fn configure(
+    options: &mut CleanOptions,
+    settings: &Settings,
+    policy: &Policy,
+    paced: &Paced,
+    over_limits: bool,
+) {
+    options.pace = Arc::clone(&paced.pace);
+    if let Some(most) = policy.limits().max_rate.filter(|_| !over_limits) {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        options.pace = Arc::new(Capped::new(Arc::clone(&options.pace), most));
+    }
     if policy.orphans().is_some_and(|rule| rule.grace.is_some()) {
         options.marks = Some(settings.file.clean.marks_path());
     }
-    options
 }
 
 fn undo_file(args: &CleanArgs, settings: &Settings) -> Result<PathBuf> {

@@ -2,14 +2,14 @@
 
 mod diff;
 mod diff_table;
-mod live;
-mod report;
+pub(crate) mod live;
+pub(crate) mod report;
 mod report_table;
 mod resume;
-mod sweep;
-mod target;
+pub(crate) mod sweep;
+pub(crate) mod target;
 mod top;
-mod wanted;
+pub(crate) mod wanted;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use larder_maintenance::{CollectJob, Cycle, CycleOutcome, HealthJob, Job, JobOut
 
 use crate::{
     command_error::{FAILED, PARTIAL},
+    commands::clean,
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
@@ -26,7 +27,7 @@ pub(crate) struct MaintainArgs {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum CycleName {
-    /// What is due every day: health, collect
+    /// What is due every day: health, collect, and clean where a policy is configured
     Daily,
 }
 
@@ -34,10 +35,17 @@ pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<Exit
     let CycleName::Daily = args.cycle;
     let client = settings.client().await?;
     let history = settings.history()?;
-    let jobs: Vec<Arc<dyn Job>> = vec![
+    let mut jobs: Vec<Arc<dyn Job>> = vec![
         Arc::new(HealthJob::new(client.clone(), settings.health())),
-        Arc::new(CollectJob::new(client, settings.collect(), history.store)),
+        Arc::new(CollectJob::new(client.clone(), settings.collect(), Arc::clone(&history.store))),
     ];
+    // The sweep is watched as long as this lives.
+    let mut paced = None;
+    if clean::has_policy(settings) {
+        let (job, watching) = clean::job(settings, client, history.store).await?;
+        jobs.push(Arc::new(job));
+        paced = Some(watching);
+    }
     let mut printed = Ok(());
     let outcome = Cycle::new("daily", jobs)
         .run(now(), |job| {
@@ -46,6 +54,7 @@ pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<Exit
             }
         })
         .await;
+    drop(paced);
     printed?;
     if settings.output == OutputForm::Json {
         stdout::json(&outcome)?;
@@ -75,6 +84,7 @@ fn print(job: &JobOutcome) -> Result<()> {
     stdout::text(&format!("== {}: {state} in {:.0} ms", job.job, job.elapsed_ms))?;
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
+        JobReport::Clean(report) => clean::print(report)?,
         _ => stdout::text(&job.summary)?,
     }
     for path in &job.written_to {

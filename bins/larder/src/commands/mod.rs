@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
+pub(crate) mod policy;
 pub(crate) mod undo;
 pub(crate) mod watch;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Man(_) => completions::man(),
         Command::Config(args) => config::run(&args, &cli.global),
         Command::Keys(args) => on_runtime(keys::run(&args, &cli.global)),
+        Command::Policy(args) => on_runtime(policy::run(&args, &cli.global)),
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
@@ -57,8 +59,10 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Undo(args) => undo::run(&args, settings).await,
         Command::Metrics(args) => metrics::run(&args, settings).await,
         Command::Maintain(args) => maintain::run(&args, settings).await,
-        Command::Config(_) | Command::Keys(_) | Command::Completions(_) | Command::Man(_) => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Config(_)
+        | Command::Keys(_)
+        | Command::Policy(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode
             args.file.display()
         ));
     }
-    let paced = Paced::of(&client, args.rate.unwrap_or_default(), Role::Primary).await;
+    let paced = Paced::of(&client, settings.rate(args.rate), Role::Primary).await;
     let mut options = UndoOptions::default();
     options.pace = paced.pace.clone();
     options.database = u64::from(settings.url.database());

@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod candidate;
+mod check;
 mod limits;
 mod marks;
 mod options;
@@ -16,6 +17,7 @@ mod values;
 
 pub use apply::apply_clean;
 pub use audit::{AuditEntry, AuditLog};
+pub use check::PolicyCheck;
 pub use limits::LimitExceeded;
 pub use marks::Marks;
 pub use options::{CleanOptions, CleanTask};

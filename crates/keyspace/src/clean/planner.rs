@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     candidate::{Candidate, Intent, Spill},
+    check::{judge, orphan_name},
     limits,
     marks::Marks,
     options::{CleanOptions, CleanTask},
@@ -21,10 +22,7 @@ use super::{
     tally::Tally,
     values,
 };
-use crate::{
-    Error, Facts, Family, FamilyId, KeyFacts, Policy, Result, Violations, clock::now_ms, family_of,
-    paced::in_steps,
-};
+use crate::{Error, Facts, Family, FamilyId, Policy, Result, Violations, clock::now_ms, paced::in_steps};
 
 /// Looks at every key once and plans what the policy asks for. Nothing is changed.
 ///
@@ -196,7 +194,7 @@ impl<'a> Planner<'a> {
         let mut decoded = Vec::new();
         for record in batch.records {
             let family = self.policy.matcher().family(&record.key);
-            let violations = self.judge(family, &record);
+            let violations = judge(self.policy, family, &record);
             if let Some(id) = family.filter(|id| self.is_to_be_decoded(*id, &record)) {
                 decoded.push((id, record.key.clone()));
             }
@@ -208,18 +206,6 @@ impl<'a> Planner<'a> {
         }
         self.decode(shard, &batch.node, decoded).await?;
         self.complete(shard, batch.round, &batch.node, suspects).await
-    }
-
-    fn judge(&self, family: Option<FamilyId>, record: &KeyRecord) -> Violations {
-        let mut facts = KeyFacts::new(&record.key);
-        facts.ttl = record.ttl.map(|ttl| match ttl {
-            Ttl::None => None,
-            Ttl::In(left) => Some(left),
-        });
-        facts.kind = record.kind.as_ref().map(larder_cache_client::KeyType::as_str);
-        facts.bytes = record.memory_bytes;
-        facts.idle = record.idle;
-        self.policy.judge(family, &facts)
     }
 
     /// Counts what nothing is done about.
@@ -277,9 +263,7 @@ impl<'a> Planner<'a> {
             return None;
         }
         let (reason, action, intent) = self.orphan(&record)?;
-        let prefix = family_of(&record.key);
-        let family =
-            if prefix.is_empty() { "(none)".to_owned() } else { crate::KeyName::new(prefix).to_string() };
+        let family = orphan_name(&record.key);
         Some(Suspect { record, line: LineName { task: CleanTask::Orphans, family, reason, action }, intent })
     }
 
@@ -444,7 +428,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn plan_line(policy: &Policy, name: &LineName, count: &super::tally::Count) -> PlanLine {
+pub(super) fn plan_line(policy: &Policy, name: &LineName, count: &super::tally::Count) -> PlanLine {
     let family: Option<&Family> =
         policy.families().map(|(_, family)| family).find(|family| family.name == name.family);
     let family = family.filter(|_| name.task != CleanTask::Orphans);
@@ -495,13 +479,13 @@ fn candidate(
 }
 
 /// Tells whether a key lies where orphans are looked for.
-fn lies_within(policy: &Policy, key: &[u8]) -> bool {
+pub(super) fn lies_within(policy: &Policy, key: &[u8]) -> bool {
     policy.orphans().is_some_and(|rule| {
         rule.within.is_empty() || rule.within.iter().any(|prefix| key.starts_with(prefix.as_bytes()))
     })
 }
 
-fn key_fields(facts: Facts) -> KeyFields {
+pub(super) fn key_fields(facts: Facts) -> KeyFields {
     [
         (Facts::TTL, KeyFields::TTL),
         (Facts::TYPE, KeyFields::TYPE),

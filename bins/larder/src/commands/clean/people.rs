@@ -55,12 +55,14 @@ fn headline(report: &CleanReport, task: &TaskReport) -> String {
     }
 }
 
-fn lines(lines: &[PlanLine]) -> String {
+/// Lines of a plan, as a table.
+pub(crate) fn lines(lines: &[PlanLine]) -> String {
     let mut table = table::table(&["family", "keys", "bytes", "reason", "what is done", "for example"]);
     for line in lines {
         let done = match (line.protected, line.action, line.ttl_s) {
             (true, ..) => "protected: left alone".to_owned(),
             (_, Action::SetTtl, Some(seconds)) => format!("TTL of {}", time(seconds)),
+            (_, Action::Report, _) => String::new(),
             (_, action, _) => action.to_string(),
         };
         let owner = line.owner.as_ref().map_or_else(String::new, |owner| format!(" ({owner})"));

@@ -3,11 +3,14 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Local};
 use clap::Args;
 use larder_cache_client::KeyFields;
 use larder_keyspace::{
-    About, BytesSource, FamilyRule, KeyReport, KeySource, ReportOptions, SweepIdentity, Wanted,
+    About, BytesSource, Classifier, FamilyId, FamilyRow, FamilyRule, KeyReport, KeySource, ReportOptions,
+    SweepIdentity, Wanted,
 };
+use larder_metrics_model::{FamilyFigures, KeyspaceSnapshot};
 
 use super::{
     live::{Live, PaceArgs},
@@ -19,6 +22,7 @@ use super::{
 };
 use crate::{
     command_error::{PARTIAL, UsageError},
+    commands::clean::policy,
     config::Settings,
     global::{Global, OutputForm},
     output::{message, progress, stdout},
@@ -39,9 +43,15 @@ pub(crate) struct ReportArgs {
     wanted: WantedArgs,
     #[command(flatten)]
     pace: PaceArgs,
+    /// Families as a policy tells them: a policy file, or `guide` for the built-in one
+    #[arg(long, value_name = "FILE|guide", conflicts_with_all = ["depth", "delimiter"])]
+    policy: Option<String>,
     /// Write the report as one HTML page with charts as well, which needs nothing but itself
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Store families and their figures in the metrics history, so that each has a time series
+    #[arg(long)]
+    store: bool,
     /// Keep what was counted in a file while the sweep goes on, and go on where it says; removed when the report is complete
     #[arg(long, value_name = "FILE", conflicts_with = "replica")]
     resume: Option<PathBuf>,
@@ -49,7 +59,7 @@ pub(crate) struct ReportArgs {
 
 /// How families are told.
 #[derive(Args, Debug)]
-pub(super) struct RuleArgs {
+pub(crate) struct RuleArgs {
     /// How many segments of a name tell its family at the most [default: 2]
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
@@ -59,20 +69,23 @@ pub(super) struct RuleArgs {
 }
 
 impl RuleArgs {
-    pub(super) fn rule(&self) -> Result<FamilyRule> {
+    pub(crate) fn rule(&self) -> Result<FamilyRule> {
         let (delimiter, depth) = (self.delimiter.as_deref().unwrap_or(":"), self.depth.unwrap_or(2));
         FamilyRule::new(delimiter, depth).map_err(|error| UsageError(error.to_string()).into())
     }
 
     /// Whether anything was said.
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.depth.is_some() || self.delimiter.is_some()
     }
 }
 
-pub(super) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> {
+pub(crate) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> {
     let (output, _) = form(global)?;
-    let options = ReportOptions::by_rule(args.rule.rule()?);
+    let options = match &args.policy {
+        Some(named) => ReportOptions::by_classifier(by_policy(named, &Settings::resolve(global)?)?),
+        None => ReportOptions::by_rule(args.rule.rule()?),
+    };
     let report = match Target::of(args.target.as_deref(), global)? {
         Target::Dump(source) => {
             refuse_for_files(args)?;
@@ -89,6 +102,9 @@ pub(super) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
         std::fs::write(path, page).with_context(|| format!("{} cannot be written", path.display()))?;
         message::note(&format!("written to {}", path.display()));
     }
+    if args.store {
+        store(&report, global).await?;
+    }
     match output {
         OutputForm::Json => stdout::json(&report)?,
         OutputForm::Table | OutputForm::Nagios => {
@@ -96,6 +112,49 @@ pub(super) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
         }
     }
     Ok(code(&report))
+}
+
+/// Tells families as a policy does.
+fn by_policy(named: &str, settings: &Settings) -> Result<Classifier> {
+    let policy = policy(Some(named), settings)?;
+    let names = policy.families().map(|(_, family)| family.name.clone()).collect();
+    let matcher = policy.matcher().clone();
+    Ok(Classifier::new(names, move |key| matcher.family(key).map(FamilyId::index)))
+}
+
+/// Stores what the families are made of, under the moment and the cache of the report.
+async fn store(report: &KeyReport, global: &Global) -> Result<()> {
+    if !report.complete {
+        let words = "a report of a part of the keyspace is not stored: it would look like a fall";
+        message::warning(words);
+        return Ok(());
+    }
+    let settings = Settings::resolve(global)?;
+    let opened = settings.history()?;
+    let at = DateTime::from_timestamp_millis(report.at_ms).unwrap_or_default();
+    let mut snapshot = KeyspaceSnapshot::at(at.with_timezone(&Local).fixed_offset());
+    snapshot.cache = Some(report.source.clone());
+    snapshot.total_keys = report.total_keys;
+    snapshot.sampled = report.sample.is_some();
+    snapshot.bytes_source = serde_json::to_value(report.bytes_source)?.as_str().map(str::to_owned);
+    snapshot.families = report.family_rows().into_iter().map(figures).collect();
+    let appended = opened.store.append_keyspace(&snapshot).await?;
+    for path in &appended.written_to {
+        message::note(&format!("written to {}", path.display()));
+    }
+    for error in appended.failed {
+        message::warning(&format!("{:#}", anyhow::Error::new(error)));
+    }
+    Ok(())
+}
+
+fn figures(row: FamilyRow) -> FamilyFigures {
+    let name = if row.name.is_empty() { "(none)".to_owned() } else { row.name };
+    let mut figures = FamilyFigures::new(name, row.keys);
+    figures.bytes = row.bytes;
+    figures.without_ttl = row.without_ttl;
+    figures.idle_median_s = row.idle_median_s;
+    figures
 }
 
 /// What only makes sense where servers are asked.
@@ -109,12 +168,12 @@ fn refuse_for_files(args: &ReportArgs) -> Result<()> {
 }
 
 /// 4 where a part was not seen.
-pub(super) fn code(report: &KeyReport) -> ExitCode {
+pub(crate) fn code(report: &KeyReport) -> ExitCode {
     if report.complete { ExitCode::SUCCESS } else { ExitCode::from(PARTIAL) }
 }
 
 /// Reports a file.
-pub(super) async fn of_dump(
+pub(crate) async fn of_dump(
     source: &larder_keyspace::DumpSource,
     name: &str,
     options: ReportOptions,
@@ -132,7 +191,7 @@ pub(super) async fn of_dump(
 }
 
 /// Reports a cache.
-pub(super) async fn of_cache(
+pub(crate) async fn of_cache(
     settings: &Settings,
     (pace, wanted): (&PaceArgs, &WantedArgs),
     options: ReportOptions,

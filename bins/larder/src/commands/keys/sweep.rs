@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Takes the batches of a sweep.
-pub(super) trait Consumer {
+pub(crate) trait Consumer {
     /// Takes a batch, whose times left count from `counted_from_ms`.
     fn take(&mut self, batch: &KeyBatch, counted_from_ms: i64);
 
@@ -33,20 +33,20 @@ pub(super) trait Consumer {
 
 /// How a sweep of a cache ended.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
-    pub(super) not_seen: Vec<NotSeen>,
-    pub(super) interrupted: bool,
+pub(crate) struct Ended {
+    pub(crate) not_seen: Vec<NotSeen>,
+    pub(crate) interrupted: bool,
 }
 
 impl Ended {
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.not_seen.is_empty() && !self.interrupted
     }
 }
 
 /// Goes through a cache. What one shard cannot give is left out and said; where nothing at all can be read, that is the
 /// error.
-pub(super) async fn through_cache(
+pub(crate) async fn through_cache(
     source: &LiveSource,
     wanted: Wanted,
     bar: ProgressBar,
@@ -89,7 +89,7 @@ pub(super) async fn through_cache(
 
 /// Goes through a file with a bar on the terminal, and says where its checksum could not be compared; `None` where it was
 /// stopped.
-pub(super) async fn through_dump(
+pub(crate) async fn through_dump(
     source: &DumpSource,
     wanted: Wanted,
     name: &str,

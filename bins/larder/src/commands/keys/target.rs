@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What the keys are of.
-pub(super) enum Target {
+pub(crate) enum Target {
     Cache(Box<Settings>),
     Dump(DumpSource),
     Report(Box<KeyReport>),
@@ -27,7 +27,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Reads what was named; where nothing was, the cache that is configured. What is no URL is the path of a file.
-    pub(super) fn of(named: Option<&OsStr>, global: &Global) -> Result<Self> {
+    pub(crate) fn of(named: Option<&OsStr>, global: &Global) -> Result<Self> {
         let Some(named) = named else {
             return Ok(Self::Cache(Box::new(Settings::resolve(global)?)));
         };
@@ -45,7 +45,7 @@ impl Target {
     }
 
     /// The same, but the file may also hold a report that `--output json keys report` printed.
-    pub(super) fn or_report(named: &OsStr, global: &Global) -> Result<Self> {
+    pub(crate) fn or_report(named: &OsStr, global: &Global) -> Result<Self> {
         let path = Path::new(named);
         if !begins_like_json(path) {
             return Self::of(Some(named), global);
@@ -59,7 +59,7 @@ impl Target {
 }
 
 /// What is in force for output where no cache is reached.
-pub(super) fn form(global: &Global) -> Result<(OutputForm, bool)> {
+pub(crate) fn form(global: &Global) -> Result<(OutputForm, bool)> {
     let settings = Settings::resolve(global)?;
     if settings.output == OutputForm::Nagios {
         return Err(UsageError("only `health` has the form nagios".to_owned()).into());
@@ -83,9 +83,9 @@ fn dump(path: &Path) -> Result<DumpSource> {
 }
 
 /// The argument that names a target; a path need not be UTF-8.
-pub(super) type Named = OsString;
+pub(crate) type Named = OsString;
 
 /// Writes a path as a report names it.
-pub(super) fn path_of(named: Option<&OsStr>) -> String {
+pub(crate) fn path_of(named: Option<&OsStr>) -> String {
     PathBuf::from(named.unwrap_or_default()).display().to_string()
 }

@@ -8,7 +8,7 @@ use crate::command_error::UsageError;
 
 /// A field of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Ttl,
     Type,
     Bytes,
@@ -18,31 +18,31 @@ pub(super) enum Field {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct WantedArgs {
+pub(crate) struct WantedArgs {
     /// What is fetched of each key; a file gives everything that it has [default: ttl,type,bytes, and idle of one key in 20]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FIELDS")]
-    pub(super) fields: Option<Vec<Field>>,
+    pub(crate) fields: Option<Vec<Field>>,
     /// Read a sample: a share of the keys such as 5% or 0.05, or about so many; the report says how sure its figures are
     #[arg(long, value_parser = sample, value_name = "SHARE|N")]
-    pub(super) sample: Option<Sample>,
+    pub(crate) sample: Option<Sample>,
 }
 
 /// How many keys are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sample {
+pub(crate) enum Sample {
     Share(f64),
     Keys(u64),
 }
 
 /// What a sweep fetches, and of which keys.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub(super) wanted: Wanted,
-    pub(super) coverage: Coverage,
+pub(crate) struct Plan {
+    pub(crate) wanted: Wanted,
+    pub(crate) coverage: Coverage,
     /// How many keys are enough.
-    pub(super) most_keys: Option<u64>,
+    pub(crate) most_keys: Option<u64>,
     /// All of it in words, by which a sweep that goes on is known again.
-    pub(super) words: String,
+    pub(crate) words: String,
 }
 
 /// The share of keys that are asked for their idle time where nothing else is said.
@@ -65,7 +65,7 @@ impl Field {
 
 impl WantedArgs {
     /// Every field that may be asked for.
-    pub(super) fn fields(&self) -> KeyFields {
+    pub(crate) fn fields(&self) -> KeyFields {
         match &self.fields {
             Some(fields) => fields.iter().map(|field| field.of()).collect(),
             None => KeyFields::TTL | KeyFields::TYPE | KeyFields::BYTES | KeyFields::IDLE,
@@ -73,7 +73,7 @@ impl WantedArgs {
     }
 
     /// Decides what is fetched of which keys, with the fields that the user may fetch.
-    pub(super) fn plan(&self, survey: &Survey) -> Result<Plan, UsageError> {
+    pub(crate) fn plan(&self, survey: &Survey) -> Result<Plan, UsageError> {
         let fields = survey.fields;
         let words = format!("fields {:?} and sample {:?}", self.fields, self.sample).to_lowercase();
         let plan = |wanted, coverage, most_keys| Ok(Plan { wanted, coverage, most_keys, words });
