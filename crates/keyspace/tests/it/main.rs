@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
 
 mod batches;
+mod cluster;
 mod dump;
 mod order;
+mod servers;
