@@ -115,7 +115,8 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::Open { path: path.to_path_buf(), source }),
         };
-        let damaged = |error: &serde_json::Error| refused(path, error.line(), format!("it is damaged: {error}"));
+        let damaged =
+            |error: &serde_json::Error| refused(path, error.line(), format!("it is damaged: {error}"));
         let version: Version = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
         if version.what.as_deref() != Some(WHAT) {
             return Err(refused(path, 1, format!("it is not {WHAT}")));
@@ -182,7 +183,10 @@ impl SweepIdentity {
             return Some(("database", other("database", &this, &that)));
         }
         if self.wanted != expected.wanted {
-            return Some(("wanted", format!("it was begun with {}, not with {}", self.wanted, expected.wanted)));
+            return Some((
+                "wanted",
+                format!("it was begun with {}, not with {}", self.wanted, expected.wanted),
+            ));
         }
         if self.rule != expected.rule {
             return Some(("rule", "it was begun with another --depth or --delimiter".to_owned()));
@@ -196,7 +200,10 @@ impl SweepIdentity {
             return Some(("run_ids", reason));
         }
         let gone = self.run_ids.keys().find(|node| !expected.run_ids.contains_key(*node))?;
-        Some(("run_ids", format!("{gone} is not a primary of the cache any more, or does not say which process it is")))
+        Some((
+            "run_ids",
+            format!("{gone} is not a primary of the cache any more, or does not say which process it is"),
+        ))
     }
 }
 

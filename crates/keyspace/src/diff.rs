@@ -210,8 +210,12 @@ mod tests {
 
     #[test]
     fn families_are_new_gone_grown_and_shrunk() {
-        let before =
-            report(&[("a:", 1, Some(10), 0), ("b:", 5, Some(900), 1), ("c:", 2, Some(20), 0), ("d:", 3, None, 1)]);
+        let before = report(&[
+            ("a:", 1, Some(10), 0),
+            ("b:", 5, Some(900), 1),
+            ("c:", 2, Some(20), 0),
+            ("d:", 3, None, 1),
+        ]);
         let after = report(&[
             ("a:", 1, Some(10), 0),
             ("b:", 4, Some(100), 1),
@@ -242,7 +246,10 @@ mod tests {
         let (mut old, new) = (report(&[("a:", 1, Some(10), 0)]), report(&[("a:", 1, Some(70), 0)]));
         old.bytes_source = BytesSource::Serialised;
         let diff = old.diff(&new).unwrap();
-        assert!(diff.families.is_empty() && diff.bytes.by.is_none(), "bytes in a file are not bytes in memory");
+        assert!(
+            diff.families.is_empty() && diff.bytes.by.is_none(),
+            "bytes in a file are not bytes in memory"
+        );
         let mut deeper = new.clone();
         deeper.family_rule = Some(FamilyRule::new(":", 3).unwrap());
         let mut usual = new;

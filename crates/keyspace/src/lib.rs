@@ -24,7 +24,7 @@ pub use report::{
 };
 pub use rows::FamilyRow;
 pub use source::{
-    BytesSource, DumpOptions, DumpRead, DumpSource, KeySource, LiveSource, NameSample, Progress, Survey, SurveyOptions,
-    TimeBase, Wanted,
+    BytesSource, DumpOptions, DumpRead, DumpSource, KeySource, LiveSource, NameSample, Progress, Survey,
+    SurveyOptions, TimeBase, Wanted,
 };
 pub use top::{BigKey, Biggest, TopKeys};

@@ -65,9 +65,14 @@ mod tests {
         assert_eq!(number(1234.56), "1234.6");
         assert_eq!(percent(0.931), "93.1 %");
         assert_eq!(metric(1_572_864.0, Some(Unit::Bytes)), "1.5 MiB");
-        for (seconds, written) in
-            [(0.0, "0s"), (59.6, "1m"), (3661.0, "1h 1m"), (3605.0, "1h"), (90.0 * 86_400.0, "90d"), (f64::NAN, "0s")]
-        {
+        for (seconds, written) in [
+            (0.0, "0s"),
+            (59.6, "1m"),
+            (3661.0, "1h 1m"),
+            (3605.0, "1h"),
+            (90.0 * 86_400.0, "90d"),
+            (f64::NAN, "0s"),
+        ] {
             assert_eq!(time(seconds), written);
         }
         assert_eq!(or_dash(None::<u64>, bytes), "-");

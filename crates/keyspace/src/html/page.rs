@@ -79,7 +79,11 @@ impl Page {
             ttl_chart: report.ttl.as_ref().map(|ttl| histogram(&ttl.histogram)).transpose()?,
             idle_chart: report.idle.as_ref().map(|idle| histogram(&idle.histogram)).transpose()?,
             idle_of: words::count(report.idle.as_ref().map_or(0, |idle| idle.keys_read)),
-            due_charts: report.due.iter().map(|due| timeline(due, &report.bursts)).collect::<Result<_, _>>()?,
+            due_charts: report
+                .due
+                .iter()
+                .map(|due| timeline(due, &report.bursts))
+                .collect::<Result<_, _>>()?,
             bursts: report.bursts.iter().map(burst).collect(),
             families: report.families.iter().take(MOST_ROWS).map(family).collect(),
             more_families: report.families.len().saturating_sub(MOST_ROWS),
@@ -176,7 +180,11 @@ fn burst(burst: &Burst) -> BurstRow {
         keys: words::count(burst.keys),
         usual: words::count(burst.usual_per_minute),
         families: families.join(", "),
-        jitter: format!("{} ({} of the TTL)", words::time(burst.jitter_s), words::percent(burst.jitter_share)),
+        jitter: format!(
+            "{} ({} of the TTL)",
+            words::time(burst.jitter_s),
+            words::percent(burst.jitter_share)
+        ),
     }
 }
 

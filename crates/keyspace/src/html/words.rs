@@ -66,13 +66,9 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        for (value, written) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1_572_864, "1.5 MiB"),
-            (u64::MAX, "15.9 EiB"),
-        ] {
+        for (value, written) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (u64::MAX, "15.9 EiB")]
+        {
             assert_eq!(bytes(value), written);
         }
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");

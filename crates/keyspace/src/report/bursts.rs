@@ -114,7 +114,8 @@ fn burst(run: Run, merged: &Merged<'_>, first_minute_ms: i64, factor: f64) -> Bu
         .filter(|(_, _, keys)| *keys > 0)
         .collect();
     families.sort_by(|one, other| other.2.cmp(&one.2).then_with(|| one.0.cmp(other.0)));
-    let usual_ttl_s = families.first().and_then(|(_, tally, _)| tally.ttl.as_deref()?.quantile(0.9)).unwrap_or(0.0);
+    let usual_ttl_s =
+        families.first().and_then(|(_, tally, _)| tally.ttl.as_deref()?.quantile(0.9)).unwrap_or(0.0);
     let jitter_s = spreading_minutes(run) * MINUTE_S;
     let jitter_s = if usual_ttl_s > 0.0 { jitter_s.min(usual_ttl_s * MOST_JITTER_SHARE) } else { jitter_s };
     let begins = i64::try_from(run.begins).unwrap_or(i64::MAX);

@@ -2,9 +2,7 @@
 
 use super::MemoryEstimate;
 use super::rax::RaxShape;
-use super::structures::{
-    Field, Key, STEPS_OF_FIELD, STEPS_OF_MEMBER, STEPS_OF_SCORED, Structures, TableOf,
-};
+use super::structures::{Field, Key, STEPS_OF_FIELD, STEPS_OF_MEMBER, STEPS_OF_SCORED, Structures, TableOf};
 use crate::packed::{Announced, Packed};
 use crate::strings::StringHead;
 use crate::walk::{NodeKind, Part, Visit};
@@ -209,7 +207,9 @@ impl Sizing {
                 let tree = self.tree.clone().totals();
                 let room = match self.nodes {
                     0 => 0,
-                    _ => self.with.last_stream_node(self.node_len) - self.with.allocator.rounded(self.node_len),
+                    _ => {
+                        self.with.last_stream_node(self.node_len) - self.with.allocator.rounded(self.node_len)
+                    }
                 };
                 Structures::stream() + self.with.rax(tree) + self.packed_bytes + room + self.groups
             }

@@ -194,7 +194,13 @@ fn grown_values_are_estimated_as_servers_measure_them() {
             }
             for entry in 0..=numbers.below(150) {
                 let id = format!("1-{}", entry + 1);
-                running.run(&[b"XADD", format!("stream:{key}").as_bytes(), id.as_bytes(), b"field", b"some value"]);
+                running.run(&[
+                    b"XADD",
+                    format!("stream:{key}").as_bytes(),
+                    id.as_bytes(),
+                    b"field",
+                    b"some value",
+                ]);
             }
         }
         let bytes = running.save();

@@ -51,7 +51,9 @@ pub(super) async fn run(args: &DiffArgs, global: &Global) -> Result<ExitCode> {
     let diff = before.diff(after)?;
     match output {
         OutputForm::Json => stdout::json(&diff)?,
-        OutputForm::Table | OutputForm::Nagios => stdout::text(&diff_table::for_people(&diff, args.families))?,
+        OutputForm::Table | OutputForm::Nagios => {
+            stdout::text(&diff_table::for_people(&diff, args.families))?
+        }
     }
     if before.complete && after.complete {
         return Ok(ExitCode::SUCCESS);

@@ -12,7 +12,11 @@ pub(super) fn for_people(diff: &KeyDiff, most: usize) -> String {
     let mut table = table::table(&["family", "", "bytes", "was", "is", "keys", "was", "is", "without ttl"]);
     table.add_row(row("(all)", "", [diff.bytes, diff.keys, diff.without_ttl]));
     for family in diff.families.iter().take(most) {
-        table.add_row(row(&family.name, word(family.change), [family.bytes, family.keys, family.without_ttl]));
+        table.add_row(row(
+            &family.name,
+            word(family.change),
+            [family.bytes, family.keys, family.without_ttl],
+        ));
     }
     text.push_str(&table::written(&table));
     if diff.families.len() > most {

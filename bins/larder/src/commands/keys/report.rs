@@ -101,7 +101,8 @@ pub(super) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
 /// What only makes sense where servers are asked.
 fn refuse_for_files(args: &ReportArgs) -> Result<()> {
     if args.wanted.sample.is_some() || args.resume.is_some() {
-        let words = "a file is read from its beginning to its end, so --sample and --resume mean nothing for it";
+        let words =
+            "a file is read from its beginning to its end, so --sample and --resume mean nothing for it";
         return Err(UsageError(words.to_owned()).into());
     }
     Ok(())

@@ -3,9 +3,7 @@
 use std::fmt::Write;
 
 use chrono::DateTime;
-use larder_keyspace::{
-    Burst, Coverage, FamilyNode, FamilyReport, Interval, KeyReport, SampleReport, Span,
-};
+use larder_keyspace::{Burst, Coverage, FamilyNode, FamilyReport, Interval, KeyReport, SampleReport, Span};
 use larder_metrics_model::{Ratio, Skipped};
 
 use crate::output::{format, table};
@@ -121,7 +119,8 @@ fn lowest_of_all(node: &FamilyNode) -> &FamilyNode {
 
 fn row(node: &FamilyNode, depth: usize, known: Option<&FamilyReport>, sampled: bool) -> Vec<String> {
     let figures = &node.figures;
-    let of_family = |read: fn(&FamilyReport) -> Option<String>| format::or_dash(known.and_then(read), |it| it);
+    let of_family =
+        |read: fn(&FamilyReport) -> Option<String>| format::or_dash(known.and_then(read), |it| it);
     let mut row = vec![
         format!("{}{}", "  ".repeat(depth), node.name),
         figures.keys.to_string(),
@@ -167,7 +166,14 @@ fn histogram(of: &str, spans: &[Span]) -> String {
 }
 
 fn bursts(bursts: &[Burst]) -> String {
-    let mut table = table::table(&["expiry burst", "minutes", "keys", "usual a minute", "families", "jitter that spreads it"]);
+    let mut table = table::table(&[
+        "expiry burst",
+        "minutes",
+        "keys",
+        "usual a minute",
+        "families",
+        "jitter that spreads it",
+    ]);
     for burst in bursts {
         let families: Vec<&str> = burst.families.iter().map(|family| family.name.as_str()).collect();
         table.add_row([

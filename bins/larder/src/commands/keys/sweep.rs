@@ -107,7 +107,9 @@ pub(super) async fn through_dump(
                 return Ok(None);
             }
         };
-        let Some(batch) = item.transpose().inspect_err(|_| bar.finish_and_clear()).map_err(explained)? else { break };
+        let Some(batch) = item.transpose().inspect_err(|_| bar.finish_and_clear()).map_err(explained)? else {
+            break;
+        };
         consumer.take(&batch, source.counted_from_ms(0));
         let read = source.progress();
         if let Some(total) = read.total_bytes {

@@ -11,7 +11,12 @@ use anyhow::{Context, Result};
 use larder_cache_client::CacheUrl;
 use larder_keyspace::{DumpOptions, DumpSource, Error, KeyReport};
 
-use crate::{command_error::UsageError, config::Settings, context::now, global::{Global, OutputForm}};
+use crate::{
+    command_error::UsageError,
+    config::Settings,
+    context::now,
+    global::{Global, OutputForm},
+};
 
 /// What the keys are of.
 pub(super) enum Target {
@@ -32,7 +37,9 @@ impl Target {
                 global.cache = Some(text.to_owned());
                 Ok(Self::Cache(Box::new(Settings::resolve(&global)?)))
             }
-            Some((text, Err(error))) if text.contains("://") || text.starts_with("memory:") => Err(error.into()),
+            Some((text, Err(error))) if text.contains("://") || text.starts_with("memory:") => {
+                Err(error.into())
+            }
             _ => dump(Path::new(named)).map(Self::Dump),
         }
     }
@@ -45,7 +52,8 @@ impl Target {
         }
         let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
         let report = serde_json::from_reader(std::io::BufReader::new(file));
-        let report = report.with_context(|| UsageError(format!("{} holds no report of keys", path.display())))?;
+        let report =
+            report.with_context(|| UsageError(format!("{} holds no report of keys", path.display())))?;
         Ok(Self::Report(Box::new(report)))
     }
 }

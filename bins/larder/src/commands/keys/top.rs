@@ -140,8 +140,7 @@ async fn complete(client: &CacheClient, mut listed: Vec<&mut BigKey>, fields: Ke
     // Of a long name only the beginning is kept.
     listed.retain(|key| key.key.as_bytes().len() as u64 == key.key_bytes);
     for some in listed.chunks_mut(LOOKED_AT_ONCE) {
-        let names: Vec<Bytes> =
-            some.iter().map(|key| Bytes::copy_from_slice(key.key.as_bytes())).collect();
+        let names: Vec<Bytes> = some.iter().map(|key| Bytes::copy_from_slice(key.key.as_bytes())).collect();
         let records = client.keys().look(&names, fields).await;
         for (key, record) in some.iter_mut().zip(records) {
             if let Ok(Some(record)) = record {
