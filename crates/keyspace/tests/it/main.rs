@@ -4,5 +4,7 @@
 mod batches;
 mod cluster;
 mod dump;
+#[cfg(feature = "html")]
+mod html;
 mod order;
 mod servers;

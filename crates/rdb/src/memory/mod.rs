@@ -117,7 +117,7 @@ impl<'r, R: Read> Entry<'r, R> {
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn memory(self, model: &MemoryModel) -> Result<MemoryEstimate> {
-        let mut sizing = self.sizing(model);
+        let mut sizing = self.sizing(*model);
         self.visit(&mut sizing)?;
         Ok(sizing.finish())
     }
@@ -127,12 +127,12 @@ impl<'r, R: Read> Entry<'r, R> {
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn skim_with_memory(self, model: &MemoryModel) -> Result<(Skimmed<'r>, MemoryEstimate)> {
-        let mut both = TallyAndSizing { tally: Tally::new(), sizing: self.sizing(model) };
+        let mut both = TallyAndSizing { tally: Tally::new(), sizing: self.sizing(*model) };
         self.reader.walk(&mut both)?;
         Ok((self.reader.skimmed(&both.tally), both.sizing.finish()))
     }
 
-    fn sizing(&self, model: &MemoryModel) -> Sizing {
+    fn sizing(&self, model: MemoryModel) -> Sizing {
         let key = Key { len: self.key().len() as u64, expires: self.meta().expires_at_ms.is_some() };
         model.start(self.value_type(), key)
     }
