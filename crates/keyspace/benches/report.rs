@@ -65,7 +65,9 @@ fn count_keys(bencher: Bencher<'_, '_>) {
     let batches = batches(200_000);
     bencher.counter(ItemsCount::new(200_000_u64)).bench_local(|| {
         let mut builder = ReportBuilder::new(ReportOptions::default());
-        batches.iter().for_each(|batch| builder.add(batch, AT_MS));
+        for batch in &batches {
+            builder.add(batch, AT_MS);
+        }
         builder
     });
 }
@@ -75,7 +77,9 @@ fn find_biggest(bencher: Bencher<'_, '_>) {
     let batches = batches(200_000);
     bencher.counter(ItemsCount::new(200_000_u64)).bench_local(|| {
         let mut top = TopKeys::new(10);
-        batches.iter().for_each(|batch| top.add(batch, AT_MS));
+        for batch in &batches {
+            top.add(batch, AT_MS);
+        }
         top
     });
 }

@@ -12,11 +12,14 @@ const PASSWORD: &str = "least-privilege";
 fn rights(row: &str) -> Result<Vec<String>> {
     let line = README.lines().find(|line| line.starts_with(&format!("| {row}")));
     let line = line.with_context(|| format!("the README has no row `{row}`"))?;
-    let acl = line.split('`').rfind(|part| part.starts_with("user larder")).context("it has no ACL line")?;
+    let acl = line
+        .split('`')
+        .rfind(|part| part.starts_with("user larder") || part.starts_with('+'))
+        .context("it has no ACL line")?;
     let rights = acl
         .replace("\\|", "|")
         .split_whitespace()
-        .filter(|word| word.starts_with('+'))
+        .filter(|word| word.starts_with(['+', '~']))
         .map(Into::into)
         .collect();
     Ok(rights)
@@ -48,6 +51,63 @@ fn logged_in(url: &str) -> Larder {
     Larder::of(url).with("LARDER_USERNAME", "larder").with("LARDER_PASSWORD", PASSWORD)
 }
 
+/// Whether a server has CLIENT NO-TOUCH, and with it the right to it.
+fn has_no_touch(server: &TestServer) -> bool {
+    server.run::<()>(&["CLIENT", "NO-TOUCH", "OFF"]).is_ok()
+}
+
+/// Runs the commands about keys, and looks that the servers refused nothing.
+fn suffices_for_keys(larder: &Larder, servers: &[&TestServer]) -> Result<()> {
+    for words in [
+        ["keys", "report", "--rate", "max"].as_slice(),
+        &["keys", "report", "--fields", "ttl,type,bytes,idle,encoding", "--rate", "max"],
+        &["keys", "top"],
+    ] {
+        let run = larder.ends(0, words)?;
+        ensure!(!run.stdout.contains("skipped"), "{run:#?}");
+    }
+    for server in servers {
+        let refused: Vec<redis::Value> = server.run(&["ACL", "LOG"])?;
+        ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_line_for_keys_on_a_server_suffices() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        server.run::<()>(&["SET", "app:page:1", "v"])?;
+        let mut rights = rights(KEYS)?;
+        if has_no_touch(&server) {
+            rights.extend(self::rights(KEYS_NO_TOUCH)?);
+        }
+        allow(&server, &rights)?;
+        suffices_for_keys(&logged_in(&server.url()), &[&server])
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_keys_on_a_cluster_suffices() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let mut rights = rights(KEYS_CLUSTER)?;
+        if has_no_touch(&cluster.servers[0]) {
+            rights.extend(self::rights(KEYS_NO_TOUCH)?);
+        }
+        for server in &cluster.servers {
+            allow(server, &rights)?;
+        }
+        let servers: Vec<&TestServer> = cluster.servers.iter().collect();
+        suffices_for_keys(&logged_in(&cluster.url()), &servers)
+    })
+    .await;
+}
+
+const KEYS: &str = "`keys report`, `keys top`, `keys diff` on a server";
+const KEYS_CLUSTER: &str = "these on a cluster";
+const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
 const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
 const CLUSTER: &str = "the same on a cluster";
 const SENTINEL: &str = "the same, on the Sentinels";

@@ -8,7 +8,7 @@ use larder_test_support::{TestServer, on_every_server};
 use crate::larder::Larder;
 
 /// A server's data, saved, and the file.
-fn saved(server: &TestServer) -> Result<PathBuf> {
+pub(crate) fn saved(server: &TestServer) -> Result<PathBuf> {
     for words in [
         ["SET", "app:search:1", "a value"].as_slice(),
         &["SET", "app:search:2", "another value", "EX", "600"],

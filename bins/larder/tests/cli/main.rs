@@ -8,6 +8,7 @@ mod embedded;
 mod faults;
 mod health;
 mod keys;
+mod keys_live;
 mod larder;
 mod metrics;
 mod readme;

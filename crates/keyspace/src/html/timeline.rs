@@ -32,13 +32,13 @@ pub(super) fn timeline(timeline: &Timeline, bursts: &[Burst]) -> Result<String, 
             .y_label_area_size(52)
             .build_cartesian_2d(0.0..f64::from(steps.max(1)), 0.0..most * 1.05)?;
         let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&TEXT);
-        let step_s = f64::from(timeline.step_minutes) * 60.0;
+        let length_s = f64::from(timeline.step_minutes) * 60.0;
         chart
             .configure_mesh()
             .disable_x_mesh()
             .x_labels(4)
             .y_labels(4)
-            .x_label_formatter(&|step| format!("in {}", words::time(step * step_s)))
+            .x_label_formatter(&|step| format!("in {}", words::time(step * length_s)))
             .y_label_formatter(&|keys| short(*keys))
             .label_style(style)
             .axis_style(TEXT)

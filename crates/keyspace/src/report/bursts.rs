@@ -18,7 +18,9 @@ const LEAST_FAMILY_SHARE: f64 = 0.05;
 const MOST_JITTER_SHARE: f64 = 0.5;
 const MINUTE_S: f64 = 60.0;
 /// Of the keys that are due in a week, those that the first timeline has.
-const FIRST_SHARE: f64 = 0.9;
+const FIRST_SHARE: f64 = 0.5;
+/// A first timeline that is longer than one in so many of the whole shows nothing new.
+const FIRST_IN: usize = 3;
 
 /// Minutes of a burst, by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ fn timelines(due: &Minutes, begins_at_ms: i64, factor: f64) -> Vec<Timeline> {
         precise(below) >= most
     });
     let first = first.map_or(whole, |minute| minute + 1);
-    let ends = if first > whole / 2 { vec![whole] } else { vec![first, whole] };
+    let ends = if first > whole / FIRST_IN { vec![whole] } else { vec![first, whole] };
     ends.into_iter().filter_map(|end| timeline(due, end, begins_at_ms, factor)).collect()
 }
 
@@ -189,7 +191,7 @@ mod tests {
             assert!(found.keys.len() <= Timeline::MOST_STEPS && found.keys.last() > Some(&0), "{found:?}");
             assert_eq!(found.keys.iter().sum::<u64>(), 16);
         }
-        let found = timelines(&due([(0, 80), (59, 15), (10_000, 5)]), 7, 1.0);
+        let found = timelines(&due([(0, 30), (59, 65), (10_000, 5)]), 7, 1.0);
         let ends: Vec<_> = found.iter().map(|it| (it.keys.len(), it.keys.iter().sum::<u64>())).collect();
         assert_eq!(ends, [(60, 95), (167, 100)], "most of them, and all");
     }

@@ -216,7 +216,7 @@ fn families(merged: &Merged<'_>, whole: Whole, estimator: Estimator) -> Vec<Fami
 fn family(name: String, tally: &FamilyTally, whole: Whole, estimator: Estimator) -> FamilyReport {
     let biggest = (tally.sizes.keys > 0)
         .then(|| NamedBytes { key: KeyName::new(tally.biggest.as_bytes()), bytes: tally.biggest_bytes });
-    let typed = tally.types.iter().sum();
+    let known = tally.types.iter().sum();
     let types = TYPES.iter().zip(tally.types).filter(|(_, keys)| *keys > 0);
     FamilyReport {
         name,
@@ -227,7 +227,7 @@ fn family(name: String, tally: &FamilyTally, whole: Whole, estimator: Estimator)
         biggest,
         types: types
             .filter_map(|(name, keys)| {
-                Some(((*name).to_owned(), estimator.count(keys, typed, tally.keys).value?))
+                Some(((*name).to_owned(), estimator.count(keys, known, tally.keys).value?))
             })
             .collect(),
         ttl: ttl(tally),

@@ -61,7 +61,7 @@ pub struct KeyReport {
     pub other_families_keys: u64,
     /// The families as a tree: each level is one segment of the prefix.
     pub tree: Vec<FamilyNode>,
-    /// How many keys are due when, in the week to come: first until nine in ten of them are due, then, where that is not
+    /// How many keys are due when, in the week to come: first until half of them are due, then, where that is not
     /// much the same, until all are.
     pub due: Vec<Timeline>,
     /// Minutes to come in which far more keys are due than around them, in the order of time.

@@ -1,6 +1,6 @@
 //! What is counted of one shard.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use larder_cache_client::{KeyBatch, KeyRecord, KeyType, Ttl};
 use larder_metrics_model::NodeAddress;
@@ -21,7 +21,7 @@ pub(super) struct ShardTally {
     pub(super) round: u32,
     pub(super) families: FamilyTable,
     pub(super) types: TypeTallies,
-    encodings: Vec<(Cow<'static, str>, u64)>,
+    encodings: Vec<(String, u64)>,
     pub(super) databases: BTreeMap<u64, u64>,
     pub(super) nodes: BTreeMap<NodeAddress, u64>,
 }
@@ -95,7 +95,7 @@ impl ShardTally {
 
     /// Returns the encodings with their keys; one that is told no more is called `(other)`.
     pub(super) fn encodings(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.encodings.iter().map(|(name, keys)| (name.as_ref(), *keys))
+        self.encodings.iter().map(|(name, keys)| (name.as_str(), *keys))
     }
 }
 
@@ -112,15 +112,15 @@ impl Clock {
 
 pub(super) const MINUTE_MS: i64 = 60_000;
 
-fn count_name(counts: &mut Vec<(Cow<'static, str>, u64)>, name: &Cow<'static, str>) {
+fn count_name(counts: &mut Vec<(String, u64)>, name: &str) {
     match counts.iter().position(|(known, _)| known == name) {
         Some(place) => counts[place].1 += 1,
-        None if counts.len() < MOST_KINDS || *name == OTHER => counts.push((name.clone(), 1)),
-        None => count_name(counts, &OTHER),
+        None if counts.len() < MOST_KINDS || name == OTHER => counts.push((name.to_owned(), 1)),
+        None => count_name(counts, OTHER),
     }
 }
 
-const OTHER: Cow<'static, str> = Cow::Borrowed("(other)");
+const OTHER: &str = "(other)";
 
 impl TypeTallies {
     #[inline]
@@ -154,7 +154,7 @@ impl TypeTallies {
 }
 
 fn module<'m>(modules: &'m mut BTreeMap<String, TypeTally>, name: &str) -> &'m mut TypeTally {
-    let name = if modules.len() < MOST_KINDS || modules.contains_key(name) { name } else { &OTHER };
+    let name = if modules.len() < MOST_KINDS || modules.contains_key(name) { name } else { OTHER };
     modules.entry(name.to_owned()).or_default()
 }
 

@@ -121,7 +121,7 @@ impl<'o> Facts<'o> {
 
     fn model(&self) -> MemoryModel {
         let server = self.options.server.or(self.writer).unwrap_or_else(|| likely_writer(self.format));
-        MemoryModel::new(server).with_allocator(self.options.allocator)
+        MemoryModel::new(server).with_allocator(self.options.allocator).grown()
     }
 }
 

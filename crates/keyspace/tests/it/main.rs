@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
 
 mod batches;
+mod cluster;
 mod dump;
+#[cfg(feature = "html")]
+mod html;
 mod order;
+mod servers;

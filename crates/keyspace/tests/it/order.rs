@@ -18,7 +18,9 @@ fn reported(builder: &ReportBuilder) -> KeyReport {
 
 fn built(batches: &[KeyBatch]) -> ReportBuilder {
     let mut builder = ReportBuilder::new(ReportOptions::default());
-    batches.iter().for_each(|batch| builder.add(batch, AT_MS));
+    for batch in batches {
+        builder.add(batch, AT_MS);
+    }
     builder
 }
 
@@ -119,7 +121,9 @@ proptest! {
         let half = (batches.len() as f64 * share) as usize;
         let json = serde_json::to_string(&built(&batches[..half])).unwrap();
         let mut resumed: ReportBuilder = serde_json::from_str(&json).unwrap();
-        batches[half..].iter().for_each(|batch| resumed.add(batch, AT_MS));
+        for batch in &batches[half..] {
+            resumed.add(batch, AT_MS);
+        }
         prop_assert_eq!(reported(&resumed), reported(&built(&batches)));
     }
 }

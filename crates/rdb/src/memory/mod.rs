@@ -25,19 +25,37 @@ use crate::{Entry, Result, Server, Skimmed, ValueType};
 pub struct MemoryModel {
     server: Server,
     allocator: Allocator,
+    origin: Origin,
+}
+
+/// How values came into a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// From a file: everything has the room that it needs.
+    Loaded,
+    /// By commands: some have room for more.
+    Grown,
 }
 
 impl MemoryModel {
     /// The model of a server as its makers build it, with the jemalloc that comes with it.
     #[must_use]
     pub fn new(server: Server) -> Self {
-        Self { server, allocator: Allocator::Bundled }
+        Self { server, allocator: Allocator::Bundled, origin: Origin::Loaded }
     }
 
     /// The same server with another allocator.
     #[must_use]
     pub fn with_allocator(self, allocator: Allocator) -> Self {
         Self { allocator, ..self }
+    }
+
+    /// The same server with values that commands have put there, not a file: the last node of a stream has room for 4 KiB
+    /// (`STREAM_LISTPACK_MAX_PRE_ALLOCATE`, `src/t_stream.c`), and in Redis before 7.2, which adds members one by one,
+    /// a table that has grown keeps its smaller one until the last of its buckets has moved.
+    #[must_use]
+    pub fn grown(self) -> Self {
+        Self { origin: Origin::Grown, ..self }
     }
 
     /// The server.
@@ -48,7 +66,7 @@ impl MemoryModel {
 
     /// Starts a key; the parts of its value are then handed over.
     fn start(self, value_type: ValueType, key: Key) -> Sizing {
-        Sizing::new(Structures::of(self.server, self.allocator), value_type, key)
+        Sizing::new(Structures::of(self.server, self.allocator, self.origin), value_type, key)
     }
 }
 
@@ -56,7 +74,7 @@ impl MemoryModel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct MemoryEstimate {
-    /// What `MEMORY USAGE key SAMPLES 0` answers on that server right after loading.
+    /// What `MEMORY USAGE key SAMPLES 0` answers on that server: right after loading, or as the model says.
     pub usage_bytes: u64,
     /// What that leaves out of the key itself: Valkey 8.1 does not count the name, except in short strings.
     pub uncounted_key_bytes: u64,
@@ -99,7 +117,7 @@ impl<'r, R: Read> Entry<'r, R> {
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn memory(self, model: &MemoryModel) -> Result<MemoryEstimate> {
-        let mut sizing = self.sizing(model);
+        let mut sizing = self.sizing(*model);
         self.visit(&mut sizing)?;
         Ok(sizing.finish())
     }
@@ -109,12 +127,12 @@ impl<'r, R: Read> Entry<'r, R> {
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn skim_with_memory(self, model: &MemoryModel) -> Result<(Skimmed<'r>, MemoryEstimate)> {
-        let mut both = TallyAndSizing { tally: Tally::new(), sizing: self.sizing(model) };
+        let mut both = TallyAndSizing { tally: Tally::new(), sizing: self.sizing(*model) };
         self.reader.walk(&mut both)?;
         Ok((self.reader.skimmed(&both.tally), both.sizing.finish()))
     }
 
-    fn sizing(&self, model: &MemoryModel) -> Sizing {
+    fn sizing(&self, model: MemoryModel) -> Sizing {
         let key = Key { len: self.key().len() as u64, expires: self.meta().expires_at_ms.is_some() };
         model.start(self.value_type(), key)
     }

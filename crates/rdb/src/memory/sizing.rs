@@ -2,7 +2,7 @@
 
 use super::MemoryEstimate;
 use super::rax::RaxShape;
-use super::structures::{Field, Key, Structures, TableOf};
+use super::structures::{Field, Key, STEPS_OF_FIELD, STEPS_OF_MEMBER, STEPS_OF_SCORED, Structures, TableOf};
 use crate::packed::{Announced, Packed};
 use crate::strings::StringHead;
 use crate::walk::{NodeKind, Part, Visit};
@@ -198,11 +198,20 @@ impl Sizing {
             Kind::List => self.list(),
             Kind::Set => self.set(),
             Kind::SortedSet if self.is_packed(SORTED_SET_ENTRIES) => self.packed_value(),
-            Kind::SortedSet => self.with.sorted_set(self.count) + self.apart.div_ceil(1024),
+            Kind::SortedSet => {
+                let before = self.with.table_before(self.count, STEPS_OF_SCORED);
+                self.with.sorted_set(self.count) + before + self.apart.div_ceil(1024)
+            }
             Kind::Hash => self.hash(),
             Kind::Stream => {
                 let tree = self.tree.clone().totals();
-                Structures::stream() + self.with.rax(tree) + self.packed_bytes + self.groups
+                let room = match self.nodes {
+                    0 => 0,
+                    _ => {
+                        self.with.last_stream_node(self.node_len) - self.with.allocator.rounded(self.node_len)
+                    }
+                };
+                Structures::stream() + self.with.rax(tree) + self.packed_bytes + room + self.groups
             }
             Kind::String | Kind::Array | Kind::Module => self.apart.div_ceil(1024),
         }
@@ -240,7 +249,8 @@ impl Sizing {
         if self.with.has_listpack_sets() && self.is_packed(SET_ENTRIES) {
             return self.packed_value();
         }
-        self.with.table(self.count, TableOf::Members) + self.apart.div_ceil(1024)
+        let before = self.with.table_before(self.count, STEPS_OF_MEMBER);
+        self.with.table(self.count, TableOf::Members) + before + self.apart.div_ceil(1024)
     }
 
     fn hash(&self) -> u64 {
@@ -255,6 +265,7 @@ impl Sizing {
             return self.packed_value();
         }
         self.with.table(self.count, TableOf::Fields)
+            + self.with.table_before(self.count, STEPS_OF_FIELD)
             + self.apart.div_ceil(1024)
             + self.with.expiring_fields(self.expiring_fields)
     }

@@ -1,5 +1,6 @@
 //! The structures that each server keeps keys and elements in, and what they take.
 
+use super::Origin;
 use super::alloc::Allocator;
 use super::rax::RaxTotals;
 use crate::{Server, ServerLine};
@@ -22,6 +23,7 @@ enum Era {
 pub(super) struct Structures {
     era: Era,
     pub(super) allocator: Allocator,
+    origin: Origin,
 }
 
 /// A key's name, and whether the key expires.
@@ -61,6 +63,15 @@ const EMBEDDED_FIELD: u64 = 128;
 /// The longest string objects that are in one piece.
 const EMBEDDED_81: u64 = 64;
 const EMBEDDED_90: u64 = 128;
+/// What a new node of a stream has room for.
+const STREAM_NODE: u64 = 4096;
+/// How many steps a growing table takes while an element is added: one each time that one is looked up in it.
+pub(super) const STEPS_OF_MEMBER: u64 = 1;
+pub(super) const STEPS_OF_FIELD: u64 = 2;
+pub(super) const STEPS_OF_SCORED: u64 = 2;
+/// Buckets that a step leaves behind, in hundredths: one with elements, and the empty ones before it. With one element a
+/// bucket on average that is one of 1 − 1/e.
+const BUCKETS_A_STEP_PERCENT: u64 = 158;
 /// Names from this length have room for an expiry (`KEY_SIZE_TO_INCLUDE_EXPIRE_THRESHOLD`, `src/object.c`).
 const LONG_KEY: u64 = 128;
 
@@ -103,7 +114,7 @@ fn to_count(expected: f64) -> u64 {
 }
 
 impl Structures {
-    pub(super) fn of(server: Server, allocator: Allocator) -> Self {
+    pub(super) fn of(server: Server, allocator: Allocator, origin: Origin) -> Self {
         let version = server.version();
         let era = match server.line() {
             ServerLine::Redis if version < (7, 2) => Era::Redis70,
@@ -111,7 +122,7 @@ impl Structures {
             ServerLine::Valkey if version >= (8, 1) => Era::Valkey81,
             _ => Era::Redis80,
         };
-        Self { era, allocator }
+        Self { era, allocator, origin }
     }
 
     fn is_redis(self) -> bool {
@@ -205,6 +216,23 @@ impl Structures {
         };
         let buckets = (count.saturating_mul(5)).div_ceil(32).max(1).next_power_of_two();
         head + BUCKET * (buckets + expected_children(count, buckets))
+    }
+
+    /// The smaller table that one which has grown still has, when it takes so many steps an element to move out of it
+    /// (`dictRehash`, Redis 7.0 `src/dict.c`).
+    pub(super) fn table_before(self, count: u64, steps: u64) -> u64 {
+        let before = count.max(4).next_power_of_two() / 2;
+        let moved = count.saturating_sub(before).saturating_mul(steps * BUCKETS_A_STEP_PERCENT) / 100;
+        let is_moving = self.origin == Origin::Grown && self.era == Era::Redis70 && count > 4;
+        if is_moving && moved < before { 8 * before } else { 0 }
+    }
+
+    /// The node of a stream that new entries go to.
+    pub(super) fn last_stream_node(self, len: u64) -> u64 {
+        match self.origin {
+            Origin::Loaded => self.rounded(len),
+            Origin::Grown => self.rounded(len.max(STREAM_NODE)),
+        }
     }
 
     /// A member of a set in a table.

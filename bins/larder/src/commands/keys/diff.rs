@@ -52,7 +52,7 @@ pub(super) async fn run(args: &DiffArgs, global: &Global) -> Result<ExitCode> {
     match output {
         OutputForm::Json => stdout::json(&diff)?,
         OutputForm::Table | OutputForm::Nagios => {
-            stdout::text(&diff_table::for_people(&diff, args.families))?
+            stdout::text(&diff_table::for_people(&diff, args.families))?;
         }
     }
     if before.complete && after.complete {
