@@ -2,6 +2,7 @@
 
 mod fixed;
 mod governor;
+mod recent;
 
 pub use fixed::{FixedRate, FullSpeed};
 pub use governor::{Governor, GovernorOptions, ServerSigns};
