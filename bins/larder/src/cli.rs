@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{collect, completions, config, health, keys, maintain, metrics, watch},
+    commands::{clean, collect, completions, config, health, keys, maintain, metrics, undo, watch},
     global::Global,
 };
 
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
     Keys(keys::KeysArgs),
+    Clean(clean::CleanArgs),
+    Undo(undo::UndoArgs),
     Metrics(metrics::MetricsArgs),
     Maintain(maintain::MaintainArgs),
     Config(config::ConfigArgs),

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 /// What every command takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
     /// The cache [default: redis://127.0.0.1:6379]
     #[arg(long, global = true, env = "LARDER_CACHE", hide_env_values = true, value_name = "URL")]

@@ -7,6 +7,8 @@ mod config;
 mod context;
 mod global;
 mod output;
+mod pace;
+mod stop;
 
 use std::process::ExitCode;
 

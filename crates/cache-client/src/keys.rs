@@ -80,6 +80,8 @@ pub struct KeyRecord {
     /// What it costs in memory: measured, as the server estimates it from five elements, or estimated by a source that is
     /// no server.
     pub memory_bytes: Option<u64>,
+    /// What it takes in a file, its name and expiry included; only a source that is a file knows it.
+    pub serialised_bytes: Option<u64>,
     /// Time since it was last used.
     pub idle: Option<Duration>,
     /// The logarithmic use counter, 0 to 255.
@@ -300,6 +302,7 @@ impl KeyRecord {
             ttl: None,
             encoding: None,
             memory_bytes: None,
+            serialised_bytes: None,
             idle: None,
             frequency: None,
             elements: None,

@@ -29,7 +29,7 @@ pub use keys::{
 };
 pub use memory::{MemoryCache, MemoryOptions};
 pub use options::{ConnectOptions, TlsOptions};
-pub use pace::{FixedRate, FullSpeed, Governor, GovernorOptions, Pace, ServerSigns, StepTaken};
+pub use pace::{Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, ServerSigns, StepTaken};
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};

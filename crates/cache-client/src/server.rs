@@ -15,7 +15,7 @@ use crate::{Capabilities, Result};
 /// # Contract
 ///
 /// - Every call goes to this node and no other, and ends within the time that was configured.
-/// - Nothing is changed, and nothing blocks the server for long.
+/// - Nothing but what [`Server::purge_memory`] and [`Server::defragment`] say is changed, and nothing blocks the server for long.
 /// - What the server does not let this user do is an error for which [`Error::is_blocked`](crate::Error::is_blocked)
 ///   holds; what is known is never made up from defaults.
 #[async_trait]
@@ -72,6 +72,19 @@ pub trait Server: Debug + Send + Sync {
     /// # Errors
     /// The node cannot be reached, or refuses.
     async fn memory(&self) -> Result<MemoryReport>;
+
+    /// Lets the allocator give back pages that hold nothing. No key is changed.
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has an allocator that cannot.
+    async fn purge_memory(&self) -> Result<()>;
+
+    /// Tells the server to move values together while it works (`activedefrag`), or not to. No key is changed; the setting
+    /// lasts until the server ends.
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or was built without it.
+    async fn defragment(&self, on: bool) -> Result<()>;
 
     /// Returns the cluster as this node sees it.
     ///

@@ -97,6 +97,12 @@ impl CacheUrl {
         self.password.is_some()
     }
 
+    /// Returns the number of the database that the URL names.
+    #[must_use]
+    pub fn database(&self) -> u32 {
+        self.database
+    }
+
     /// Tells whether the cache lives inside this process.
     #[must_use]
     pub fn is_embedded(&self) -> bool {

@@ -25,11 +25,103 @@ pub enum Error {
         /// What is wrong with it, and where.
         source: larder_rdb::Error,
     },
+    /// The cache cannot be reached, or refuses.
+    #[error("the keys of the cache cannot be worked on")]
+    Cache {
+        /// Why not.
+        #[from]
+        source: larder_cache_client::Error,
+    },
+    /// Nothing at all could be seen of the keys.
+    #[error("no key could be looked at: {reason}")]
+    NothingSeen {
+        /// Why not.
+        reason: String,
+    },
+    /// A plan goes past the limits of its policy.
+    #[error("the plan goes past the limits of the policy, and nothing was changed: {limits}")]
+    OverLimits {
+        /// Which, and by how much.
+        limits: String,
+    },
+    /// A plan was stopped before its last key, so that its limits could not be judged.
+    #[error("the plan was not finished, and nothing was changed")]
+    Unfinished,
+    /// An RDB file that is no undo file, or one of a newer Larder.
+    #[error("{} is no undo file of this version of Larder: `larder clean --apply` writes one before it changes anything", path.display())]
+    NoUndo {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A value cannot be kept for undo, so that nothing may be done to its key.
+    #[error("the value of {key} cannot be kept")]
+    Unkept {
+        /// Which key.
+        key: crate::KeyName,
+        /// Why not.
+        source: larder_rdb::Error,
+    },
+    /// The undo file cannot be written, so that nothing more may be changed.
+    #[error("the undo file {} cannot be written", path.display())]
+    UndoUnwritable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Reading a file has ended in a fault of this program.
+    #[error("reading has ended unexpectedly")]
+    Broken {
+        /// What the runtime says of it.
+        source: tokio::task::JoinError,
+    },
+    /// A checkpoint is not one of this sweep, or is damaged.
+    #[error("{}:{line}: {reason}", path.display())]
+    Checkpoint {
+        /// Which file.
+        path: PathBuf,
+        /// Which line of it, from 1 on.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be written or removed.
+    #[error("{} cannot be written", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file of the clean-up cannot be read or written.
+    #[error("the {what} {} cannot be used", path.display())]
+    File {
+        /// What it holds.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The policy is wrong. The cause names the place and what to do.
     #[error("the policy is refused")]
     Policy {
         /// What is wrong with it, and where.
         #[from]
         source: crate::PolicyError,
+    },
+    /// Two reports tell families differently.
+    #[error("the reports of {before} and {after} tell families by different delimiters or depths")]
+    FamilyRules {
+        /// Where the keys of the first report came from.
+        before: String,
+        /// Where those of the second came from.
+        after: String,
+    },
+    /// A page cannot be made of a report.
+    #[error("the page cannot be made")]
+    Page {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

@@ -1,8 +1,8 @@
 //! The name of a key, for people and for programs.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The name of a key, or of a family of keys. Names are bytes; what is no UTF-8, and what is no visible character, is
 /// shown as `\xNN` or `\u{N}`, and a backslash as `\\`, so that every name is shown in a way of its own.
@@ -61,6 +61,58 @@ impl Serialize for KeyName {
     }
 }
 
+/// A text that no name is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no key is shown like this: what follows the backslash at byte {at} is not one of `\\\\`, `\\xNN` and `\\u{{N}}`"
+)]
+pub struct KeyNameError {
+    at: usize,
+}
+
+impl FromStr for KeyName {
+    type Err = KeyNameError;
+
+    /// Reads a name as it is shown.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut name = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(place) = rest.find('\\') {
+            name.extend_from_slice(&rest.as_bytes()[..place]);
+            let at = text.len() - rest.len() + place;
+            let escape = &rest[place + 1..];
+            let used = unescape(escape, &mut name).ok_or(KeyNameError { at })?;
+            rest = &escape[used..];
+        }
+        name.extend_from_slice(rest.as_bytes());
+        Ok(Self(name.into()))
+    }
+}
+
+/// Reads what follows a backslash; gives how long it is.
+fn unescape(escape: &str, name: &mut Vec<u8>) -> Option<usize> {
+    let hexadecimal = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if escape.starts_with('\\') {
+        name.push(b'\\');
+        return Some(1);
+    }
+    if let Some(digits) = escape.strip_prefix('x').and_then(|digits| digits.get(..2)) {
+        name.push(u8::from_str_radix(digits, 16).ok().filter(|_| hexadecimal(digits))?);
+        return Some(3);
+    }
+    let digits = escape.strip_prefix("u{")?;
+    let digits = &digits[..digits.find('}')?];
+    let character = char::from_u32(u32::from_str_radix(digits, 16).ok().filter(|_| hexadecimal(digits))?)?;
+    name.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(digits.len() + 3)
+}
+
+impl<'de> Deserialize<'de> for KeyName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -83,7 +135,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_no_name_is_shown_as_is_refused() {
+        for text in ["\\", "a\\x1", "\\xg0", "\\x+1", "\\u{}", "\\u{110000}", "\\u{1", "\\n", "\\x1é"] {
+            assert!(text.parse::<KeyName>().is_err(), "{text}");
+        }
+        assert_eq!("ab\\q".parse::<KeyName>(), Err(KeyNameError { at: 2 }));
+    }
+
     proptest! {
+        #[test]
+        fn a_name_is_read_back(name: Vec<u8>) {
+            let name = KeyName::new(&name);
+            prop_assert_eq!(name.to_string().parse::<KeyName>(), Ok(name));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text: String) {
+            let _ = text.parse::<KeyName>();
+        }
+
         #[test]
         fn no_two_names_look_alike(one: Vec<u8>, other: Vec<u8>) {
             let same = KeyName::new(&one).to_string() == KeyName::new(&other).to_string();

@@ -15,7 +15,7 @@ pub struct Cycle {
 }
 
 /// What became of a cycle.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct CycleOutcome {
     /// Which cycle.

@@ -10,7 +10,7 @@ use larder_metrics_model::{Skipped, Snapshot};
 use larder_metrics_store::MetricsStore;
 use serde::Serialize;
 
-use crate::{CollectOptions, HealthOptions, check_health, collect, wording::with_causes};
+use crate::{CleanReport, CollectOptions, HealthOptions, check_health, collect, wording::with_causes};
 
 /// One unit of maintenance.
 ///
@@ -41,7 +41,7 @@ pub enum JobStatus {
 }
 
 /// What a job did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobOutcome {
     /// Which job.
@@ -62,7 +62,7 @@ pub struct JobOutcome {
 }
 
 /// What a job found or made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JobReport {
@@ -70,10 +70,12 @@ pub enum JobReport {
     Health(HealthVerdict),
     /// A snapshot, which was stored.
     Collect(Box<Snapshot>),
+    /// A clean-up, planned or done.
+    Clean(Box<CleanReport>),
 }
 
 impl JobOutcome {
-    fn done(job: &'static str, summary: String, elapsed: Duration, report: JobReport) -> Self {
+    pub(crate) fn done(job: &'static str, summary: String, elapsed: Duration, report: JobReport) -> Self {
         let elapsed_ms = elapsed.as_secs_f64() * 1e3;
         Self {
             job,
@@ -86,7 +88,7 @@ impl JobOutcome {
         }
     }
 
-    fn but(mut self, status: JobStatus, problem: impl Into<String>) -> Self {
+    pub(crate) fn but(mut self, status: JobStatus, problem: impl Into<String>) -> Self {
         self.status = self.status.max(status);
         self.problems.push(problem.into());
         self

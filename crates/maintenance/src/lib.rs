@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod clean;
+mod clean_job;
 mod collect;
 mod containers;
 mod cycle;
@@ -11,6 +13,8 @@ mod machine;
 mod node;
 mod wording;
 
+pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
+pub use clean_job::{CleanJob, undo_name};
 pub use collect::{CollectOptions, CollectOutcome, collect};
 pub use containers::ContainerOptions;
 pub use cycle::{Cycle, CycleOutcome};

@@ -54,6 +54,18 @@ impl Server {
         Self { line: ServerLine::Valkey, major, minor }
     }
 
+    /// The oldest server that writes a format.
+    #[must_use]
+    pub fn writing(format: Format) -> Self {
+        let (line, table) = match format.dialect() {
+            Dialect::Valkey => (ServerLine::Valkey, VALKEY),
+            Dialect::Redis => (ServerLine::Redis, REDIS),
+        };
+        let oldest = table.iter().rev().find(|(_, _, version)| *version >= format.version());
+        let (major, minor) = oldest.or(table.first()).map_or((0, 0), |(major, minor, _)| (*major, *minor));
+        Self { line, major, minor }
+    }
+
     /// The line.
     #[must_use]
     pub fn line(self) -> ServerLine {
@@ -145,11 +157,21 @@ mod tests {
     #[test]
     fn every_listed_version_is_one_that_is_read() {
         for (major, minor, version) in REDIS {
-            assert_eq!(Server::redis(*major, *minor).format(), Format::from_version(*version).unwrap());
+            let format = Format::from_version(*version).unwrap();
+            assert_eq!(Server::redis(*major, *minor).format(), format);
+            assert_eq!(Server::writing(format), Server::redis(*major, *minor));
         }
         for (major, minor, version) in VALKEY {
             assert_eq!(Server::valkey(*major, *minor).format(), Format::from_version(*version).unwrap());
         }
+    }
+
+    #[test]
+    fn a_format_that_no_listed_server_wrote_is_written_by_the_next_one() {
+        let format = |version| Format::from_version(version).unwrap();
+        assert_eq!(Server::writing(format(4)), Server::redis(2, 6));
+        assert_eq!(Server::writing(format(80)), Server::valkey(9, 0));
+        assert_eq!(Server::writing(format(81)), Server::valkey(9, 2));
     }
 
     #[test]

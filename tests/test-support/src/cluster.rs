@@ -84,7 +84,8 @@ impl TestCluster {
 }
 
 fn node(program: &ServerProgram) -> Result<TestServer> {
-    let mut builder = TestServer::builder(program).config("cluster-node-timeout 3000");
+    let builder = TestServer::builder(program).config("cluster-node-timeout 3000");
+    let mut builder = builder.config("enable-debug-command yes");
     builder.cluster = true;
     builder.start()
 }

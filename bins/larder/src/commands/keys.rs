@@ -1,25 +1,27 @@
 //! `larder keys`.
 
+mod diff;
+mod diff_table;
+mod live;
 mod report;
+mod report_table;
+mod resume;
+mod sweep;
+mod target;
 mod top;
+mod wanted;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use larder_keyspace::{DumpFile, DumpRead, Error};
-use larder_rdb::{Checksum, Skimmed};
 
-use crate::{
-    command_error::UsageError,
-    config::Settings,
-    output::{message, progress},
-};
+use crate::global::Global;
 
-/// Look into the keys of an RDB file
+/// Look into the keys of a cache, live or from an RDB file
 ///
-/// The file is read in one pass and its checksum is compared; a damaged one is refused with the place and the key, and
-/// exit code 1. Bytes are those that a key takes in the file.
+/// A live cache is gone through at a pace that its users do not feel. A file is read in one pass and its checksum is
+/// compared; a damaged one is refused with the place and the key, and exit code 1.
 #[derive(Args, Debug)]
 pub(crate) struct KeysArgs {
     #[command(subcommand)]
@@ -28,43 +30,15 @@ pub(crate) struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What the keyspace is made of: types, families, keys with and without TTL
     Report(report::ReportArgs),
-    /// The biggest keys, by bytes and by elements
     Top(top::TopArgs),
+    Diff(diff::DiffArgs),
 }
 
-pub(crate) fn run(args: &KeysArgs, settings: &Settings) -> Result<ExitCode> {
+pub(crate) async fn run(args: &KeysArgs, global: &Global) -> Result<ExitCode> {
     match &args.action {
-        Action::Report(args) => report::run(args, settings)?,
-        Action::Top(args) => top::run(args, settings)?,
+        Action::Report(args) => report::run(args, global).await,
+        Action::Top(args) => top::run(args, global).await,
+        Action::Diff(args) => diff::run(args, global).await,
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Goes through a file with a bar on the terminal, and says where its checksum could not be compared.
-fn read(path: &Path, settings: &Settings, key: impl FnMut(&Skimmed<'_>)) -> Result<DumpRead> {
-    let file = match DumpFile::open(path) {
-        Err(error @ Error::Open { .. }) => {
-            return Err(anyhow::Error::new(error).context(UsageError("no dump".to_owned())));
-        }
-        file => file?,
-    };
-    let bar = progress::of_bytes(settings.quiet);
-    let read = file.read(key, |read| {
-        if let Some(total) = read.total_bytes {
-            progress::set_length(&bar, total);
-        }
-        bar.set_position(read.bytes);
-    });
-    bar.finish_and_clear();
-    let read = read.map_err(|error| match &error {
-        Error::Refused { source: larder_rdb::Error::Limit { .. }, .. } => anyhow::Error::new(error)
-            .context("the file may be sound, but it asks for more than is taken from a file whose lengths may be damaged"),
-        _ => error.into(),
-    })?;
-    if read.checksum == Checksum::Off || read.checksum == Checksum::Absent {
-        message::warning(&format!("{} has no checksum, so damage may have gone unseen", path.display()));
-    }
-    Ok(read)
 }

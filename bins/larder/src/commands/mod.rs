@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -7,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
+pub(crate) mod undo;
 pub(crate) mod watch;
 
 use std::process::ExitCode;
@@ -26,20 +28,24 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Completions(args) => completions::completions(&args),
         Command::Man(_) => completions::man(),
         Command::Config(args) => config::run(&args, &cli.global),
-        Command::Keys(args) => keys::run(&args, &Settings::resolve(&cli.global)?),
+        Command::Keys(args) => on_runtime(keys::run(&args, &cli.global)),
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
                 return Err(UsageError("only `health` has the form nagios".to_owned()).into());
             }
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            let runtime = runtime.context("the runtime cannot be started")?;
-            let ended = runtime.block_on(reaching(command, &settings));
-            // A look-up of a name, or a disk that hangs, is not waited for.
-            runtime.shutdown_background();
-            ended
+            on_runtime(reaching(command, &settings))
         }
     }
+}
+
+fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started")?;
+    let ended = runtime.block_on(work);
+    // A look-up of a name, or a disk that hangs, is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
@@ -47,6 +53,8 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Health(_) => health::run(settings).await,
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
+        Command::Clean(args) => clean::run(&args, settings).await,
+        Command::Undo(args) => undo::run(&args, settings).await,
         Command::Metrics(args) => metrics::run(&args, settings).await,
         Command::Maintain(args) => maintain::run(&args, settings).await,
         Command::Config(_) | Command::Keys(_) | Command::Completions(_) | Command::Man(_) => {

@@ -8,10 +8,11 @@ use std::{
 
 use anyhow::{Context, Result};
 use larder_analysis::HealthThresholds;
+use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::with_nearest;
-use crate::{command_error::UsageError, global::OutputForm};
+use crate::{command_error::UsageError, global::OutputForm, pace::Rate};
 
 /// What `larder.toml` can hold. A key that is not known is refused.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -33,6 +34,7 @@ pub(crate) struct ConfigFile {
     pub(crate) containers: Containers,
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
+    pub(crate) clean: Clean,
 }
 
 /// The login of the Sentinels.
@@ -113,6 +115,69 @@ pub(crate) struct MetricsRetention {
     pub(crate) earlier_spacing: Duration,
     #[serde(with = "humantime_serde")]
     pub(crate) reports: Option<Duration>,
+}
+
+/// Clean-up.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Clean {
+    pub(crate) policy: Option<String>,
+    pub(crate) apply: bool,
+    pub(crate) tasks: Vec<CleanTask>,
+    pub(crate) rate: Option<RateValue>,
+    pub(crate) undo_folder: PathBuf,
+    pub(crate) audit: bool,
+}
+
+/// A rate as it may be written: a number, or a word.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum RateValue {
+    Number(u32),
+    Word(String),
+}
+
+impl Default for Clean {
+    fn default() -> Self {
+        Self {
+            policy: None,
+            apply: false,
+            tasks: CleanTask::ALL.to_vec(),
+            rate: None,
+            undo_folder: PathBuf::from("undo"),
+            audit: true,
+        }
+    }
+}
+
+impl Clean {
+    pub(crate) fn rate(&self) -> Result<Option<Rate>> {
+        let words = match &self.rate {
+            None => return Ok(None),
+            Some(RateValue::Number(rate)) => rate.to_string(),
+            Some(RateValue::Word(word)) => word.clone(),
+        };
+        let rate = words.parse().map_err(|why| UsageError(format!("clean.rate is `{words}`: {why}")))?;
+        Ok(Some(rate))
+    }
+
+    pub(crate) fn audit_path(&self) -> PathBuf {
+        self.undo_folder.join("audit.jsonl")
+    }
+
+    pub(crate) fn marks_path(&self) -> PathBuf {
+        self.undo_folder.join("marks.jsonl")
+    }
+
+    /// Makes the folder of undo files, which hold values: only its owner can look into it.
+    pub(crate) fn make_folder(&self) -> Result<()> {
+        let folder = &self.undo_folder;
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))
+    }
 }
 
 impl Default for Machine {
@@ -202,6 +267,7 @@ mod tests {
         let (written, default) = (toml_of(&config.metrics), toml_of(&Metrics::default()));
         assert_eq!(written, default);
         assert_eq!(toml_of(&config.machine), toml_of(&Machine::default()));
+        assert_eq!(toml_of(&config.clean), toml_of(&Clean::default()));
         assert_eq!(toml_of(&config.containers), toml_of(&Containers::default()));
         assert_eq!(config.health.thresholds, HealthThresholds::default());
     }

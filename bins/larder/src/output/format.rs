@@ -33,6 +33,22 @@ pub(crate) fn metric(value: f64, unit: Option<Unit>) -> String {
     }
 }
 
+/// Writes seconds as `2h 30m`, to the two greatest units.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+pub(crate) fn time(seconds: f64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let seconds = seconds.round() as u64;
+    let first = UNITS.iter().position(|(length, _)| seconds >= *length).unwrap_or(UNITS.len() - 1);
+    let (length, unit) = UNITS[first];
+    let greatest = format!("{}{unit}", seconds / length);
+    match UNITS.get(first + 1) {
+        Some((smaller, unit)) if seconds % length / smaller > 0 => {
+            format!("{greatest} {}{unit}", seconds % length / smaller)
+        }
+        _ => greatest,
+    }
+}
+
 /// Writes a value that may not be known.
 pub(crate) fn or_dash<T>(value: Option<T>, write: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), write)
@@ -49,6 +65,16 @@ mod tests {
         assert_eq!(number(1234.56), "1234.6");
         assert_eq!(percent(0.931), "93.1 %");
         assert_eq!(metric(1_572_864.0, Some(Unit::Bytes)), "1.5 MiB");
+        for (seconds, written) in [
+            (0.0, "0s"),
+            (59.6, "1m"),
+            (3661.0, "1h 1m"),
+            (3605.0, "1h"),
+            (90.0 * 86_400.0, "90d"),
+            (f64::NAN, "0s"),
+        ] {
+            assert_eq!(time(seconds), written);
+        }
         assert_eq!(or_dash(None::<u64>, bytes), "-");
     }
 }

@@ -11,6 +11,19 @@ pub(crate) fn of_bytes(quiet: bool) -> ProgressBar {
     bar
 }
 
+/// Begins a bar for so many keys, if that is known.
+pub(crate) fn of_keys(keys: Option<u64>, quiet: bool) -> ProgressBar {
+    let bar = of_bytes(quiet);
+    match keys {
+        Some(keys) => {
+            bar.set_length(keys);
+            set_form(&bar, "{bar:30} {human_pos} of {human_len} keys  {per_sec}  {eta} left");
+        }
+        None => set_form(&bar, "{spinner} {human_pos} keys  {per_sec}"),
+    }
+    bar
+}
+
 /// Sets the length, once it is known.
 pub(crate) fn set_length(bar: &ProgressBar, bytes: u64) {
     if bar.length() != Some(bytes) {

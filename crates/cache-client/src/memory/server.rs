@@ -108,6 +108,14 @@ impl Server for MemoryNode {
         self.unsupported(Capability::MemoryStatistics)
     }
 
+    async fn purge_memory(&self) -> Result<()> {
+        self.unsupported(Capability::MemoryStatistics)
+    }
+
+    async fn defragment(&self, _on: bool) -> Result<()> {
+        self.unsupported(Capability::MemoryStatistics)
+    }
+
     async fn cluster(&self) -> Result<ClusterState> {
         self.unsupported(Capability::Cluster)
     }

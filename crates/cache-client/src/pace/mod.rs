@@ -1,9 +1,11 @@
 //! The seam for how fast a sweep goes.
 
+mod capped;
 mod fixed;
 mod governor;
 mod recent;
 
+pub use capped::Capped;
 pub use fixed::{FixedRate, FullSpeed};
 pub use governor::{Governor, GovernorOptions, ServerSigns};
 

@@ -163,6 +163,15 @@ impl Server for RedisServer {
         Ok(report)
     }
 
+    async fn purge_memory(&self) -> Result<()> {
+        self.ask::<String>(words(&["MEMORY", "PURGE"]), "MEMORY PURGE").await.map(drop)
+    }
+
+    async fn defragment(&self, on: bool) -> Result<()> {
+        let setting = if on { "yes" } else { "no" };
+        self.ask::<String>(words(&["CONFIG", "SET", "activedefrag", setting]), "CONFIG SET").await.map(drop)
+    }
+
     async fn cluster(&self) -> Result<ClusterState> {
         let text: String = self.ask(words(&["CLUSTER", "INFO"]), "CLUSTER INFO").await?;
         Ok(ClusterState::parse(&text))

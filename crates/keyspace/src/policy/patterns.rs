@@ -86,7 +86,7 @@ impl Branches {
         tree.builder.build(root, root).map_err(|_| last)
     }
 
-    fn add(&mut self, root: StateID, glob: &Glob) -> Result<(), BuildError> {
+    fn add(&mut self, root: StateID, glob: &Glob) -> Result<(), Box<BuildError>> {
         self.builder.start_pattern()?;
         let mut at = root;
         let last = glob.segments().len() - 1;
@@ -108,7 +108,7 @@ impl Branches {
         Ok(())
     }
 
-    fn branch(&mut self, at: StateID, place: Place) -> Result<StateID, BuildError> {
+    fn branch(&mut self, at: StateID, place: Place) -> Result<StateID, Box<BuildError>> {
         if let Some(next) = self.branches.get(&(at, place)) {
             return Ok(*next);
         }
@@ -128,12 +128,12 @@ impl Branches {
         Ok(next)
     }
 
-    fn edge(&mut self, set: ByteSet, next: StateID) -> Result<StateID, BuildError> {
+    fn edge(&mut self, set: ByteSet, next: StateID) -> Result<StateID, Box<BuildError>> {
         let transitions: Vec<Transition> =
             set.ranges().into_iter().map(|(start, end)| Transition { start, end, next }).collect();
         match transitions.as_slice() {
-            [one] => self.builder.add_range(*one),
-            _ => self.builder.add_sparse(transitions),
+            [one] => Ok(self.builder.add_range(*one)?),
+            _ => Ok(self.builder.add_sparse(transitions)?),
         }
     }
 }

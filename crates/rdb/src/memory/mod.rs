@@ -16,7 +16,9 @@ use std::io::Read;
 use sizing::Sizing;
 use structures::{Key, Structures};
 
-use crate::{Entry, Result, Server, ValueType};
+use crate::skim::Tally;
+use crate::walk::{Part, Visit};
+use crate::{Entry, Result, Server, Skimmed, ValueType};
 
 /// A server's structures and allocator, to estimate with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +76,46 @@ impl MemoryEstimate {
     }
 }
 
-impl<R: Read> Entry<'_, R> {
+/// Counts and sizes in one pass.
+#[derive(Debug)]
+struct TallyAndSizing {
+    tally: Tally,
+    sizing: Sizing,
+}
+
+impl Visit for TallyAndSizing {
+    const READS_DIGITS: bool = Sizing::READS_DIGITS;
+
+    #[inline]
+    fn part(&mut self, part: Part) {
+        self.tally.part(part);
+        self.sizing.part(part);
+    }
+}
+
+impl<'r, R: Read> Entry<'r, R> {
     /// Estimates what the key costs in a server, reading no more than skimming does.
     ///
     /// # Errors
     /// As [`Reader::next_record`](crate::Reader::next_record).
     pub fn memory(self, model: &MemoryModel) -> Result<MemoryEstimate> {
-        let key = Key { len: self.key().len() as u64, expires: self.meta().expires_at_ms.is_some() };
-        let mut sizing = model.start(self.value_type(), key);
+        let mut sizing = self.sizing(model);
         self.visit(&mut sizing)?;
         Ok(sizing.finish())
+    }
+
+    /// Passes the value by, and gives both what [`Entry::skim`] and what [`Entry::memory`] give, in one pass.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`](crate::Reader::next_record).
+    pub fn skim_with_memory(self, model: &MemoryModel) -> Result<(Skimmed<'r>, MemoryEstimate)> {
+        let mut both = TallyAndSizing { tally: Tally::new(), sizing: self.sizing(model) };
+        self.reader.walk(&mut both)?;
+        Ok((self.reader.skimmed(&both.tally), both.sizing.finish()))
+    }
+
+    fn sizing(&self, model: &MemoryModel) -> Sizing {
+        let key = Key { len: self.key().len() as u64, expires: self.meta().expires_at_ms.is_some() };
+        model.start(self.value_type(), key)
     }
 }

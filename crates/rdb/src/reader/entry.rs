@@ -11,7 +11,7 @@ use crate::{Element, Error, KeyMeta, Kind, RawValue, Result, Skimmed, Value, Val
 /// What the value needs is read when one of the methods that consume the entry is called; dropped, it is passed by.
 #[derive(Debug)]
 pub struct Entry<'r, R> {
-    pub(super) reader: &'r mut Reader<R>,
+    pub(crate) reader: &'r mut Reader<R>,
 }
 
 impl<'r, R: Read> Entry<'r, R> {

@@ -171,6 +171,15 @@ impl<R: Read> Reader<R> {
         self.checksum
     }
 
+    /// The CRC-64 of everything that was read so far, to compare it with one that stands in the file itself; `None` where it
+    /// is not computed. Between records it is that of all records before.
+    ///
+    /// # Errors
+    /// Whatever the source says.
+    pub fn checksum_so_far(&mut self) -> Result<Option<u64>> {
+        self.input.checksum()
+    }
+
     /// The limits that the reader keeps to.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -261,8 +270,13 @@ impl<R: Read> Reader<R> {
     fn skim(&mut self) -> Result<Skimmed<'_>> {
         let mut tally = Tally::new();
         self.walk(&mut tally)?;
+        Ok(self.skimmed(&tally))
+    }
+
+    /// What is known of the key whose value was passed by just now.
+    pub(crate) fn skimmed(&self, tally: &Tally) -> Skimmed<'_> {
         let Head { value_type, expires_at_ms, idle_s, frequency, offset, value_offset, .. } = self.head;
-        Ok(Skimmed {
+        Skimmed {
             key: &self.key.bytes,
             db: self.db,
             value_type,
@@ -275,11 +289,11 @@ impl<R: Read> Reader<R> {
             offset,
             value_offset,
             value_bytes: self.input.offset() - value_offset,
-        })
+        }
     }
 
     /// Passes by the value of the key.
-    fn walk(&mut self, visit: &mut impl Visit) -> Result<()> {
+    pub(crate) fn walk(&mut self, visit: &mut impl Visit) -> Result<()> {
         self.position = Position::Broken;
         walk::walk(&mut self.input, self.head.value_type, &self.templates, visit)
             .map_err(|error| error.in_key(&self.key.bytes))?;

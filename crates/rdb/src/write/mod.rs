@@ -171,6 +171,21 @@ impl<W: Write> Writer<W> {
         self.sink.put(value.as_bytes())
     }
 
+    /// Hands everything that was written so far to the sink, and returns the CRC-64 of it; zero where no checksum is wanted.
+    /// A file that is cut behind this place can be told from one that is damaged before it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn checkpoint(&mut self) -> Result<u64> {
+        self.sink.checksum()
+    }
+
+    /// The sink. What is not yet behind a [`Self::checkpoint`] may not have reached it.
+    #[must_use]
+    pub fn get_ref(&self) -> &W {
+        self.sink.get_ref()
+    }
+
     /// Writes the end mark and the checksum, and gives the sink back, flushed.
     ///
     /// # Errors

@@ -38,6 +38,10 @@ impl<W: Write> Sink<W> {
         self.pass_on(bytes)
     }
 
+    pub(super) fn get_ref(&self) -> &W {
+        &self.target
+    }
+
     /// Checksum of everything so far; zero where none is wanted.
     pub(super) fn checksum(&mut self) -> Result<u64> {
         self.flush()?;

@@ -112,6 +112,26 @@ fn fixtures_are_estimated_as_their_servers_measured_them() {
     }
 }
 
+#[test]
+fn one_pass_gives_what_two_give() {
+    for name in ["redis-7.0", "redis-8.0", "valkey-8.1", "valkey-9.1"] {
+        let model = model(name.parse().unwrap());
+        let bytes = std::fs::read(fixtures().join(name).join("data.rdb")).unwrap();
+        let (mut once, mut sized) =
+            (Reader::from_slice(&bytes).unwrap(), Reader::from_slice(&bytes).unwrap());
+        let (mut skimmed, mut keys) = (Reader::from_slice(&bytes).unwrap(), 0);
+        while let Some(entry) = once.next_key().unwrap() {
+            let (found, estimate) = entry.skim_with_memory(&model).unwrap();
+            assert_eq!(Some(found), skimmed.skim_next().unwrap(), "{name}");
+            assert_eq!(estimate, sized.next_key().unwrap().unwrap().memory(&model).unwrap(), "{name}");
+            keys += 1;
+        }
+        assert!(keys > 100, "{name}: {keys} keys");
+        assert_eq!(skimmed.skim_next().unwrap(), None, "{name}");
+        assert_eq!(once.checksum(), skimmed.checksum());
+    }
+}
+
 /// Many keys of every kind, of random sizes.
 fn fill_randomly(running: &mut Running) {
     let mut numbers = Numbers::new(99);

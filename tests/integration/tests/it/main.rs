@@ -1,5 +1,6 @@
 //! Larder on real servers.
 
+mod clean;
 mod contracts;
 mod faults;
 mod harness;

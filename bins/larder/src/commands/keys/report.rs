@@ -1,72 +1,176 @@
 //! `larder keys report`.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use larder_keyspace::{KeyReport, ReportBuilder};
-use larder_metrics_model::Ratio;
-
-use super::read;
-use crate::{
-    config::Settings,
-    global::OutputForm,
-    output::{format, stdout, table},
+use larder_cache_client::KeyFields;
+use larder_keyspace::{
+    About, BytesSource, FamilyRule, KeyReport, KeySource, ReportOptions, SweepIdentity, Wanted,
 };
 
+use super::{
+    live::{Live, PaceArgs},
+    report_table,
+    resume::Counting,
+    sweep::{Ended, through_cache, through_dump},
+    target::{Named, Target, form, path_of},
+    wanted::WantedArgs,
+};
+use crate::{
+    command_error::{PARTIAL, UsageError},
+    config::Settings,
+    global::{Global, OutputForm},
+    output::{message, progress, stdout},
+};
+
+/// What the keyspace is made of: families, types, TTLs, idle times, expiry bursts to come
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// The RDB file
-    #[arg(value_name = "FILE.rdb")]
-    file: PathBuf,
+    /// A cache, or an RDB file [default: the cache that is configured]
+    #[arg(value_name = "URL|FILE.rdb")]
+    target: Option<Named>,
     /// How many families the table shows; JSON has all of them
     #[arg(long, default_value_t = 30, value_name = "N")]
     families: usize,
+    #[command(flatten)]
+    rule: RuleArgs,
+    #[command(flatten)]
+    wanted: WantedArgs,
+    #[command(flatten)]
+    pace: PaceArgs,
+    /// Write the report as one HTML page with charts as well, which needs nothing but itself
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Keep what was counted in a file while the sweep goes on, and go on where it says; removed when the report is complete
+    #[arg(long, value_name = "FILE", conflicts_with = "replica")]
+    resume: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &ReportArgs, settings: &Settings) -> Result<()> {
-    let mut builder = ReportBuilder::new();
-    let dump = read(&args.file, settings, |key| builder.add(key))?;
-    let report = builder.finish(&args.file.display().to_string(), &dump);
-    match settings.output {
-        OutputForm::Json => stdout::json(&report),
-        OutputForm::Table | OutputForm::Nagios => stdout::text(&for_people(&report, args.families)),
+/// How families are told.
+#[derive(Args, Debug)]
+pub(super) struct RuleArgs {
+    /// How many segments of a name tell its family at the most [default: 2]
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+    /// What parts the segments of names [default: `:`]
+    #[arg(long, value_name = "TEXT")]
+    delimiter: Option<String>,
+}
+
+impl RuleArgs {
+    pub(super) fn rule(&self) -> Result<FamilyRule> {
+        let (delimiter, depth) = (self.delimiter.as_deref().unwrap_or(":"), self.depth.unwrap_or(2));
+        FamilyRule::new(delimiter, depth).map_err(|error| UsageError(error.to_string()).into())
+    }
+
+    /// Whether anything was said.
+    pub(super) fn is_given(&self) -> bool {
+        self.depth.is_some() || self.delimiter.is_some()
     }
 }
 
-fn for_people(report: &KeyReport, most: usize) -> String {
-    let mut text = String::new();
-    let share = |part: u64| format::or_dash(Ratio::of(part, report.total_keys), |ratio| ratio.to_string());
-    let _ = writeln!(
-        text,
-        "{}: {}, {} keys ({} with a TTL), {}",
-        report.source,
-        report.format,
-        report.total_keys,
-        share(report.expiring_keys),
-        format::bytes(report.bytes)
-    );
-    let mut types = table::table(&["type", "keys", "share", "bytes"]);
-    for (name, keys) in &report.types {
-        let bytes = report.bytes_by_type.get(name).copied().unwrap_or(0);
-        types.add_row([(*name).to_owned(), keys.to_string(), share(*keys), format::bytes(bytes)]);
+pub(super) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> {
+    let (output, _) = form(global)?;
+    let options = ReportOptions::by_rule(args.rule.rule()?);
+    let report = match Target::of(args.target.as_deref(), global)? {
+        Target::Dump(source) => {
+            refuse_for_files(args)?;
+            let name = path_of(args.target.as_deref());
+            of_dump(&source, &name, options, global.quiet).await?
+        }
+        Target::Cache(settings) => {
+            of_cache(&settings, (&args.pace, &args.wanted), options, args.resume.clone()).await?
+        }
+        Target::Report(report) => *report,
+    };
+    if let Some(path) = &args.html {
+        let page = report.to_html()?;
+        std::fs::write(path, page).with_context(|| format!("{} cannot be written", path.display()))?;
+        message::note(&format!("written to {}", path.display()));
     }
-    let mut families = table::table(&["family", "keys", "share", "bytes", "biggest", "without ttl"]);
-    for family in report.families.iter().take(most) {
-        families.add_row([
-            family.name.clone(),
-            family.keys.to_string(),
-            share(family.keys),
-            format::bytes(family.bytes),
-            format::bytes(family.biggest_bytes),
-            family.without_ttl.to_string(),
-        ]);
+    match output {
+        OutputForm::Json => stdout::json(&report)?,
+        OutputForm::Table | OutputForm::Nagios => {
+            stdout::text(&report_table::for_people(&report, args.families))?;
+        }
     }
-    if report.total_keys > 0 {
-        let _ = write!(text, "\n{}\n{}", table::written(&types), table::written(&families));
+    Ok(code(&report))
+}
+
+/// What only makes sense where servers are asked.
+fn refuse_for_files(args: &ReportArgs) -> Result<()> {
+    if args.wanted.sample.is_some() || args.resume.is_some() {
+        let words =
+            "a file is read from its beginning to its end, so --sample and --resume mean nothing for it";
+        return Err(UsageError(words.to_owned()).into());
     }
-    if report.families.len() > most {
-        let _ = writeln!(text, "and {} smaller families", report.families.len() - most);
+    Ok(())
+}
+
+/// 4 where a part was not seen.
+pub(super) fn code(report: &KeyReport) -> ExitCode {
+    if report.complete { ExitCode::SUCCESS } else { ExitCode::from(PARTIAL) }
+}
+
+/// Reports a file.
+pub(super) async fn of_dump(
+    source: &larder_keyspace::DumpSource,
+    name: &str,
+    options: ReportOptions,
+    quiet: bool,
+) -> Result<KeyReport> {
+    let mut counting = Counting::new(options, None);
+    let read = through_dump(source, Wanted::new(KeyFields::all()), name, quiet, &mut counting).await?;
+    let mut about = About::new(name, BytesSource::Estimated);
+    about.dump = read;
+    about.complete = read.is_some();
+    if read.is_none() {
+        message::warning("stopped: the report is of the keys that were read so far");
     }
-    text
+    Ok(counting.builder.report(&about))
+}
+
+/// Reports a cache.
+pub(super) async fn of_cache(
+    settings: &Settings,
+    (pace, wanted): (&PaceArgs, &WantedArgs),
+    options: ReportOptions,
+    resume: Option<PathBuf>,
+) -> Result<KeyReport> {
+    let live = Live::of(settings, pace, wanted.fields()).await?;
+    let plan = wanted.plan(&live.survey)?;
+    let rule = options.rule.clone();
+    let mut counting = Counting::new(options, plan.most_keys);
+    let keeps = resume.is_some();
+    if let Some(path) = resume {
+        let run_ids = live.survey.run_ids.clone();
+        let mut identity = SweepIdentity::new(live.client.name(), settings.url.database(), run_ids);
+        (identity.wanted, identity.rule) = (plan.words, rule);
+        counting = counting.resume(path, identity)?;
+    }
+    let bar = progress::of_keys(plan.most_keys.or(live.survey.keys), settings.quiet);
+    bar.set_position(counting.builder.keys());
+    let source = live.source(counting.position());
+    let ended = through_cache(&source, plan.wanted, bar, &mut counting).await?;
+    if ended.is_complete() {
+        counting.forget()?;
+    } else {
+        say_partial(&ended, keeps);
+    }
+    let mut about = About::new(live.client.name(), source.bytes_source());
+    about.coverage = plan.coverage;
+    about.complete = ended.is_complete();
+    about.skipped.clone_from(&live.survey.skipped);
+    about.not_seen = ended.not_seen;
+    Ok(counting.builder.report(&about))
+}
+
+fn say_partial(ended: &Ended, keeps: bool) {
+    let goes_on = if keeps { "; the same command goes on" } else { "" };
+    if ended.interrupted {
+        message::warning(&format!("stopped: the report is of the keys that were read so far{goes_on}"));
+    } else {
+        message::warning(&format!("a part of the keyspace was not seen{goes_on}"));
+    }
 }

@@ -1,0 +1,332 @@
+//! Doing what was planned, key by key looked at again, and kept first.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use larder_cache_client::{CacheClient, DumpedValue, GuardedAction, GuardedChange, KeyChange, ValueStamp};
+use larder_metrics_model::NodeAddress;
+
+use super::{
+    candidate::{Candidate, Intent},
+    marks::Marks,
+    options::{CleanOptions, CleanTask},
+    outcome::CleanOutcome,
+    plan::{CleanPlan, LineName},
+    recheck::{LeftAlone, still_holds},
+};
+use crate::{
+    Error, Result,
+    clock::now_ms,
+    paced::in_steps,
+    undo::{Act, UndoHeader, UndoWriter},
+};
+
+/// Does what a plan says. Every key is looked at again, and written to the undo file, which is on the disk before anything
+/// is done to it; then it is changed in one step with a last comparison, so that what someone else writes meanwhile is never
+/// lost. Killed at any moment, no key is gone that the undo file does not hold.
+///
+/// A task that fails ends alone; what it did by then is in the outcome. Where the undo file cannot be written, nothing more
+/// is changed.
+///
+/// # Errors
+/// [`Error::OverLimits`] where the plan goes past the limits of the policy and [`CleanOptions::over_limits`] does not allow it,
+/// [`Error::Unfinished`] for a plan that was stopped, [`Error::Cache`] where the user may not change keys in one step (EVAL),
+/// [`Error::UndoUnwritable`] where the undo file cannot be made. Nothing was changed then.
+pub async fn apply_clean(
+    client: &CacheClient,
+    plan: &mut CleanPlan,
+    options: &CleanOptions,
+    undo_file: &Path,
+) -> Result<CleanOutcome> {
+    if plan.stopped {
+        return Err(Error::Unfinished);
+    }
+    if !options.over_limits && !plan.limits_exceeded.is_empty() {
+        let limits = plan.limits_exceeded.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        return Err(Error::OverLimits { limits });
+    }
+    if plan.keys() > 0 {
+        may_change(client).await?;
+    }
+    let header = UndoHeader::new(plan.cache.clone(), plan.policy.clone(), now_ms());
+    let undo = UndoWriter::create(undo_file, header)?;
+    let mut applier = Applier {
+        client,
+        options,
+        lines: plan.held.lines.clone(),
+        path: undo.path().to_path_buf(),
+        undo: Some(undo),
+        marks: options.marks.as_ref().map(|path| Marks::open(path, client.name())).transpose()?,
+        outcome: CleanOutcome::default(),
+        broken: false,
+    };
+    let mut batches = Batches::new(plan)?;
+    while let Some(batch) = batches.next()? {
+        if options.stop.is_cancelled() {
+            applier.outcome.stopped = true;
+            break;
+        }
+        applier.batch(batch).await;
+        if applier.broken {
+            break;
+        }
+    }
+    Ok(applier.finish())
+}
+
+/// A change of a key that nobody has shows whether changes are allowed.
+async fn may_change(client: &CacheClient) -> Result<()> {
+    let change = GuardedChange {
+        key: Bytes::from_static(b"larder:probe:no-such-key"),
+        value: ValueStamp { bytes: 0, checksum: 0 },
+        expires_at_ms: None,
+        action: GuardedAction::Persist,
+    };
+    match client.keys().change(&[change]).await.pop() {
+        Some(Err(error)) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// So many keys, and so many bytes, are kept with one wait for the disk.
+const BATCH_KEYS: usize = 1_000;
+const BATCH_BYTES: u64 = 8 << 20;
+
+/// Candidates, in batches that are bounded in keys and bytes.
+struct Batches {
+    candidates: Box<dyn Iterator<Item = std::io::Result<Candidate>> + Send>,
+    waiting: Option<Candidate>,
+}
+
+impl Batches {
+    fn new(plan: &mut CleanPlan) -> Result<Self> {
+        let candidates = plan.held.candidates().map_err(unreadable)?;
+        Ok(Self { candidates: Box::new(candidates), waiting: None })
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<Candidate>>> {
+        let mut batch: Vec<Candidate> = self.waiting.take().into_iter().collect();
+        let mut bytes: u64 = batch.iter().map(|candidate| candidate.bytes).sum();
+        while batch.len() < BATCH_KEYS {
+            let Some(candidate) = self.candidates.next() else { break };
+            let candidate = candidate.map_err(unreadable)?;
+            bytes += candidate.bytes;
+            if bytes > BATCH_BYTES && !batch.is_empty() {
+                self.waiting = Some(candidate);
+                break;
+            }
+            batch.push(candidate);
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+}
+
+fn unreadable(source: std::io::Error) -> Error {
+    Error::File { what: "list of planned keys", path: std::env::temp_dir(), source }
+}
+
+struct Applier<'a> {
+    client: &'a CacheClient,
+    options: &'a CleanOptions,
+    lines: Vec<LineName>,
+    /// Away while the disk is waited for.
+    undo: Option<UndoWriter>,
+    path: PathBuf,
+    marks: Option<Marks>,
+    outcome: CleanOutcome,
+    /// The undo file cannot be written any more.
+    broken: bool,
+}
+
+/// A key that was kept, and what is done to it.
+struct Kept {
+    task: CleanTask,
+    change: GuardedChange,
+}
+
+impl Applier<'_> {
+    async fn batch(&mut self, batch: Vec<Candidate>) {
+        let (marked, batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|candidate| candidate.action == Intent::Mark);
+        self.mark(&marked);
+        let small = |candidate: &Candidate| candidate.bytes <= self.options.max_value_bytes;
+        let (batch, big): (Vec<_>, Vec<_>) = batch.into_iter().partition(small);
+        for candidate in &big {
+            self.leave(candidate, LeftAlone::TooBig);
+        }
+        let keys: Vec<Bytes> = batch.iter().map(|candidate| Bytes::copy_from_slice(&candidate.key)).collect();
+        let node = NodeAddress::new(self.client.name());
+        let found = in_steps(&self.options.pace, &node, &keys, 4, |keys| self.client.keys().dump(keys)).await;
+        let mut kept = Vec::with_capacity(batch.len());
+        for ((candidate, key), found) in batch.iter().zip(keys).zip(found) {
+            match found {
+                Ok(Some(value)) => kept.extend(self.keep(candidate, key, &value)),
+                Ok(None) => self.leave(candidate, LeftAlone::Gone),
+                Err(error) => self.fail(candidate, error.with_causes()),
+            }
+        }
+        if !self.broken && !kept.is_empty() {
+            match self.sync().await {
+                Ok(()) => self.change(&node, kept).await,
+                Err(error) => self.give_up(&kept, &error),
+            }
+        }
+    }
+
+    /// Waits for the disk where that keeps nobody waiting.
+    async fn sync(&mut self) -> Result<()> {
+        let Some(mut undo) = self.undo.take() else { return Ok(()) };
+        let (undo, done) = tokio::task::spawn_blocking(move || {
+            let done = undo.sync();
+            (undo, done)
+        })
+        .await
+        .map_err(|broken| Error::UndoUnwritable {
+            path: self.path.clone(),
+            source: std::io::Error::other(broken),
+        })?;
+        self.undo = Some(undo);
+        done
+    }
+
+    /// Looks whether the reason still holds, and writes the key down.
+    fn keep(&mut self, candidate: &Candidate, key: Bytes, value: &DumpedValue) -> Option<Kept> {
+        if self.broken {
+            return None;
+        }
+        let now = now_ms();
+        if let Err(reason) = still_holds(candidate, value, now) {
+            self.leave(candidate, reason);
+            return None;
+        }
+        let (act, action) = match candidate.action {
+            Intent::SetTtl(milliseconds) => {
+                let at = now.saturating_add(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+                (Act::Expires(at), GuardedAction::ExpireAt(at))
+            }
+            Intent::Remove | Intent::Mark => (Act::Removed, GuardedAction::Unlink),
+        };
+        let stamp = ValueStamp::of(&value.payload)?;
+        // Where the server does not tell the moment, it is about now and what is left.
+        let mut value = value.clone();
+        if let (None, larder_cache_client::Ttl::In(left)) = (value.expires_at_ms, value.ttl) {
+            value.expires_at_ms =
+                Some(now.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)));
+        }
+        match self.undo.as_mut()?.keep(&key, candidate.database, &value, act) {
+            Ok(()) => {}
+            Err(error @ Error::Unkept { .. }) => {
+                tracing::debug!(%error, "left alone");
+                self.leave(candidate, LeftAlone::Unkept);
+                return None;
+            }
+            Err(error) => {
+                self.broken = true;
+                self.fail(candidate, with_cause(&error));
+                return None;
+            }
+        }
+        let change = GuardedChange { key, value: stamp, expires_at_ms: value.expires_at_ms, action };
+        Some(Kept { task: self.task_of(candidate.line), change })
+    }
+
+    async fn change(&mut self, node: &NodeAddress, kept: Vec<Kept>) {
+        let changes: Vec<GuardedChange> = kept.iter().map(|kept| kept.change.clone()).collect();
+        let change = |changes| self.client.keys().change(changes);
+        let answers = in_steps(&self.options.pace, node, &changes, 4, change).await;
+        for (kept, answer) in kept.iter().zip(answers) {
+            let left = match answer {
+                Ok(KeyChange::Done) => {
+                    self.outcome.task(kept.task).done += 1;
+                    if let (Some(marks), GuardedAction::Unlink) = (&mut self.marks, kept.change.action) {
+                        marks.forget(&kept.change.key);
+                    }
+                    continue;
+                }
+                Ok(KeyChange::Missing) => LeftAlone::Gone,
+                Ok(_) => LeftAlone::Rewritten,
+                // Whether it was done is not known, so the undo file goes on holding it.
+                Err(error) => {
+                    self.outcome.task(kept.task).fail(1, error.with_causes());
+                    continue;
+                }
+            };
+            self.outcome.task(kept.task).leave(left.as_str());
+            if let Some(undo) = &mut self.undo
+                && let Err(error) = undo.left_alone(&kept.change.key)
+            {
+                self.broken = true;
+                self.outcome.task(kept.task).fail(0, with_cause(&error));
+            }
+        }
+    }
+
+    /// Nothing is done to keys that may not be on the disk.
+    fn give_up(&mut self, kept: &[Kept], error: &Error) {
+        self.broken = true;
+        for kept in kept {
+            self.outcome.task(kept.task).fail(1, with_cause(error));
+        }
+    }
+
+    fn mark(&mut self, candidates: &[Candidate]) {
+        let now = now_ms();
+        for candidate in candidates {
+            match &mut self.marks {
+                Some(marks) => {
+                    marks.mark(&candidate.key, now);
+                    let task = self.task_of(candidate.line);
+                    self.outcome.task(task).marked += 1;
+                }
+                None => self.fail(candidate, "there is no file of marks to keep the mark in".to_owned()),
+            }
+        }
+    }
+
+    fn task_of(&self, line: u32) -> CleanTask {
+        self.lines.get(line as usize).map_or(CleanTask::Integrity, |line| line.task)
+    }
+
+    fn leave(&mut self, candidate: &Candidate, reason: LeftAlone) {
+        let task = self.task_of(candidate.line);
+        self.outcome.task(task).leave(reason.as_str());
+    }
+
+    fn fail(&mut self, candidate: &Candidate, words: String) {
+        let task = self.task_of(candidate.line);
+        self.outcome.task(task).fail(1, words);
+    }
+
+    fn finish(mut self) -> CleanOutcome {
+        for line in &self.lines {
+            self.outcome.task(line.task);
+        }
+        if let Some(marks) = &self.marks
+            && let Err(error) = marks.save()
+        {
+            self.outcome.task(CleanTask::Orphans).fail(0, with_cause(&error));
+        }
+        let Some(undo) = self.undo.take() else {
+            self.outcome.undo_file = Some(self.path);
+            return self.outcome;
+        };
+        self.outcome.kept_keys = undo.keys();
+        match undo.finish() {
+            Ok(written) => self.outcome.undo_file = written,
+            // What is in it up to the last wait for the disk gives back everything that was done.
+            Err(error) => {
+                self.outcome.undo_file = Some(self.path);
+                let task = self.outcome.tasks.keys().next().copied().unwrap_or(CleanTask::Integrity);
+                self.outcome.task(task).fail(0, with_cause(&error));
+            }
+        }
+        self.outcome
+    }
+}
+
+fn with_cause(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

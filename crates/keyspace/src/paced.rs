@@ -1,0 +1,35 @@
+//! Batches at a pace.
+
+use std::{future::Future, sync::Arc, time::Instant};
+
+use larder_cache_client::{Pace, StepTaken};
+use larder_metrics_model::NodeAddress;
+
+/// Hands items on in steps that a pace allows, and gathers the answers in their order.
+///
+/// `commands` is how many commands the server runs for an item.
+pub(crate) async fn in_steps<'a, T, A, F>(
+    pace: &Arc<dyn Pace>,
+    node: &NodeAddress,
+    items: &'a [T],
+    commands: usize,
+    mut step: impl FnMut(&'a [T]) -> F,
+) -> Vec<A>
+where
+    F: Future<Output = Vec<A>>,
+{
+    let mut answers = Vec::with_capacity(items.len());
+    let mut rest = items;
+    while !rest.is_empty() {
+        let count = pace.next_step(node, rest.len().min(MOST_ITEMS)).await.clamp(1, rest.len());
+        let (now, later) = rest.split_at(count);
+        let begun = Instant::now();
+        answers.extend(step(now).await);
+        pace.taken(node, StepTaken::new(count, count * commands, begun.elapsed()));
+        rest = later;
+    }
+    answers
+}
+
+/// A step has no more items, however fast it may go.
+const MOST_ITEMS: usize = 500;
