@@ -3,6 +3,7 @@
 mod capped;
 mod fixed;
 mod governor;
+mod recent;
 
 pub use capped::Capped;
 pub use fixed::{FixedRate, FullSpeed};
@@ -17,7 +18,7 @@ use larder_metrics_model::NodeAddress;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepTaken {
-    /// Keys that were dealt with.
+    /// Keys that were dealt with; of a sweep, those that the server went through, whether they match its pattern or not.
     pub keys: usize,
     /// Commands that the server ran for them.
     pub commands: usize,

@@ -110,8 +110,9 @@ impl ShardSweep {
         let keys = pace.next_step(&open.node, most).await;
         let begun = Instant::now();
         let step = open.steps.step(keys).await?;
-        let dealt_with = step.records.len() + step.elsewhere.len();
-        pace.taken(&open.node, StepTaken::new(dealt_with, step.commands, begun.elapsed()));
+        // Keys that do not match the pattern were gone through all the same.
+        let gone_through = (step.records.len() + step.elsewhere.len()).max(keys);
+        pace.taken(&open.node, StepTaken::new(gone_through, step.commands, begun.elapsed()));
         if step.next.is_none() {
             self.still_the_same(&open.node).await?;
         }
