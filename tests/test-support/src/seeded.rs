@@ -102,7 +102,8 @@ pub fn seeded_counts(keys: u64) -> BTreeMap<&'static str, (u64, u64)> {
 
 impl SeededKey {
     fn commands(&self) -> Vec<Cmd> {
-        let value = format!("{:032x}", self.number).repeat(1 + usize::from(self.number.is_multiple_of(7)) * 5);
+        let value =
+            format!("{:032x}", self.number).repeat(1 + usize::from(self.number.is_multiple_of(7)) * 5);
         let mut write = redis::cmd(match self.kind {
             Kind::String => "SET",
             Kind::Hash => "HSET",

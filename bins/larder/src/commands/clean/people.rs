@@ -70,7 +70,7 @@ pub(crate) fn lines(lines: &[PlanLine]) -> String {
         table.add_row([
             format!("{}{owner}", line.family),
             line.keys.to_string(),
-            format::bytes(line.bytes),
+            if line.bytes > 0 { format::bytes(line.bytes) } else { "-".to_owned() },
             line.reason.to_string(),
             done,
             example,

@@ -117,9 +117,9 @@ pub(crate) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
 /// Tells families as a policy does.
 fn by_policy(named: &str, settings: &Settings) -> Result<Classifier> {
     let policy = policy(Some(named), settings)?;
-    let names = policy.families().map(|(_, family)| family.name.clone()).collect();
+    let families = policy.families().map(|(_, family)| family.name.clone()).collect();
     let matcher = policy.matcher().clone();
-    Ok(Classifier::new(names, move |key| matcher.family(key).map(FamilyId::index)))
+    Ok(Classifier::new(families, move |key| matcher.family(key).map(FamilyId::index)))
 }
 
 /// Stores what the families are made of, under the moment and the cache of the report.

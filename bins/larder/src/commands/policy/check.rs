@@ -1,5 +1,4 @@
 //! `larder policy check`.
-#![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
 use std::process::ExitCode;
 

@@ -1,5 +1,4 @@
 //! `larder policy init`.
-#![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
 use std::{fs::OpenOptions, io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
