@@ -41,7 +41,7 @@ type Sweep = fn(&TestServer, Instant) -> Result<u64>;
 const PHASES: [(&str, Sweep); 6] = [
     ("quiet", quiet),
     ("governor", ours::at_the_default_pace),
-    ("--memkeys", peers::memkeys),
+    (peers::MEMKEYS, peers::memkeys),
     ("full speed", ours::at_full_speed),
     ("KEYS *", peers::keys),
     ("quiet again", quiet),
@@ -55,11 +55,14 @@ fn main() -> Result<()> {
     let time = Duration::from_secs(setting("LARDER_BENCH_SECONDS", 10).into());
     let rounds = setting("LARDER_BENCH_ROUNDS", 1);
     let wanted = env::var("LARDER_BENCH_PHASES").unwrap_or_default();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.split(',').any(|one| one == name);
 
     let Some(server) = server::start(keys)? else {
         println!("skipped: there is no server");
         return Ok(());
+    };
+    let has_cli = peers::cli(&server).is_some();
+    let is_wanted = |name: &str| {
+        (wanted.is_empty() || wanted.split(',').any(|one| one == name)) && (has_cli || name != peers::MEMKEYS)
     };
     println!("{}, {keys} keys, {} GET a second\n{}", server.program(), load::PER_SECOND, Phase::HEAD);
     let mut phases = Vec::new();
@@ -94,6 +97,7 @@ fn watch(server: &TestServer, name: &'static str, sweep: Sweep, keys: u32, time:
     Ok(Phase::new(name, waits, swept?, took))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the sweeps")]
 fn quiet(_: &TestServer, until: Instant) -> Result<u64> {
     std::thread::sleep(until.saturating_duration_since(Instant::now()));
     Ok(0)

@@ -7,7 +7,6 @@ use std::{
     hint,
     io::{Read as _, Write as _},
     net::TcpStream,
-    num::NonZeroU64,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -98,7 +97,7 @@ fn wait_until(due: Instant) {
 /// Linux ends sleeps up to 50 µs late so that it can wake several threads at once.
 fn wake_on_time() {
     #[cfg(target_os = "linux")]
-    rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).ok();
+    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).ok();
 }
 
 /// Every answer has the same length, so it is told by counting.

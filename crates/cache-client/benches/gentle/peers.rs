@@ -1,6 +1,7 @@
 //! How else the keys of a server are gone through.
 
 use std::{
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -12,14 +13,18 @@ use larder_test_support::TestServer;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// How the phase is called in which the server's own client sweeps.
+pub(crate) const MEMKEYS: &str = "--memkeys";
+
+/// Finds the client that came with a server.
+pub(crate) fn cli(server: &TestServer) -> Option<PathBuf> {
+    let program = server.program();
+    Some(program.path.with_file_name(format!("{}-cli", program.product))).filter(|path| path.is_file())
+}
+
 /// The server's own client asks for the memory of every key; it asks for the types as well.
 pub(crate) fn memkeys(server: &TestServer, until: Instant) -> Result<u64> {
-    let name = format!("{}-cli", server.program().product);
-    let program = server.program().path.with_file_name(&name);
-    if !program.is_file() {
-        thread::sleep(until.saturating_duration_since(Instant::now()));
-        return Ok(0);
-    }
+    let program = cli(server).context("there is no client beside the server")?;
     let before = asked_for_memory(server)?;
     while Instant::now() < until {
         let child = Command::new(&program)
@@ -28,7 +33,7 @@ pub(crate) fn memkeys(server: &TestServer, until: Instant) -> Result<u64> {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| name.clone())?;
+            .with_context(|| program.display().to_string())?;
         wait(child, until)?;
     }
     Ok(asked_for_memory(server)? - before)
