@@ -23,7 +23,7 @@ fn report(keys_of_a_burst: usize) -> KeyReport {
         let mut record = record(name);
         record.kind = Some(KeyType::String);
         record.memory_bytes = Some(100);
-        record.ttl = Some(Ttl::In(Duration::from_secs(1800)));
+        record.ttl = Some(Ttl::In(Duration::from_mins(30)));
         record.idle = Some(Duration::from_secs(90));
         record
     });
