@@ -89,6 +89,7 @@ async fn what_changed_is_told_from_a_stored_report() {
         larder
             .ends(1, &["keys", "diff", "before.json", &url, "--depth", "2"])?
             .says("different delimiters or depths")?;
+        larder.ends(0, &["keys", "report", "before.json", "--html", "page.html"])?.says("1000 keys")?;
         larder.write("other.json", "{\"a\": 1");
         larder.ends(2, &["keys", "diff", "other.json", &url])?.says("other.json holds no report of keys")
     })

@@ -3,7 +3,8 @@
 use super::{
     estimate::Estimator,
     family_tally::FamilyTally,
-    finish::{Merged, shown_name},
+    finish::shown_name,
+    merged::Merged,
     minutes::Minutes,
     model::{Burst, BurstFamily, Timeline},
     number::{precise, rounded},

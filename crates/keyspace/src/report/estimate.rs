@@ -6,8 +6,8 @@
 //! (M. Abramowitz, I. Stegun, 26.7.5). A sum over few keys has a wide interval; over one key, none.
 
 use super::{
+    certainty::{Coverage, Interval},
     family_tally::Sizes,
-    model::{Coverage, Interval},
     number::{precise, precise_wide, rounded},
 };
 
@@ -32,6 +32,10 @@ pub(super) struct Estimate {
 impl Estimator {
     pub(super) fn new(coverage: Coverage, seen: u64) -> Self {
         Self { coverage, seen }
+    }
+
+    pub(super) fn coverage(self) -> Coverage {
+        self.coverage
     }
 
     /// All keys there are.
@@ -71,6 +75,18 @@ impl Estimator {
             Coverage::FirstKeys { .. } => total(sizes, self.seen, self.population()),
             Coverage::ChosenByName if sizes.keys < seen => total(sizes, sizes.keys, seen),
             _ => exactly(sizes.bytes),
+        }
+    }
+}
+
+impl Estimator {
+    /// Bytes of what some keys have in common that is only known of those that were read, such as their type: of `read`
+    /// keys among all that were seen, those in `sizes` have it.
+    pub(super) fn bytes_of_some(self, sizes: Sizes, read: u64) -> Estimate {
+        match self.coverage {
+            Coverage::FirstKeys { .. } => total(sizes, self.seen, self.population()),
+            Coverage::ChosenByName => total(sizes, read, self.seen),
+            Coverage::Whole => exactly(sizes.bytes),
         }
     }
 }

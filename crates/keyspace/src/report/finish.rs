@@ -1,82 +1,21 @@
 //! From what was counted to the report.
 
-use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     bursts::bursts,
+    certainty::{Coverage, FamilyIntervals, Interval, SampleReport},
     estimate::{Estimate, Estimator},
-    family_table::MOST_FAMILIES,
     family_tally::{FamilyTally, TYPES},
     histogram::Histogram,
-    minutes::Minutes,
-    model::{
-        Coverage, FamilyIntervals, FamilyReport, Figures, IdleReport, Interval, KeyReport, NamedBytes,
-        SampleReport, TtlReport,
-    },
+    merged::Merged,
+    model::{FamilyReport, Figures, IdleReport, KeyReport, NamedBytes, TtlReport},
     number::share,
     options::{About, ReportOptions},
-    shard_tally::{ShardTally, TypeTallies},
+    shard_tally::ShardTally,
     tree::tree,
 };
 use crate::KeyName;
-
-/// All shards together.
-#[derive(Debug, Default)]
-pub(super) struct Merged<'s> {
-    pub(super) families: Vec<(&'s [u8], FamilyTally)>,
-    pub(super) other: FamilyTally,
-    pub(super) rest_due: Minutes,
-    types: TypeTallies,
-    encodings: BTreeMap<&'s str, u64>,
-    databases: BTreeMap<u64, u64>,
-    nodes: BTreeMap<String, u64>,
-}
-
-impl<'s> Merged<'s> {
-    fn of(shards: impl Iterator<Item = &'s ShardTally>) -> Self {
-        let mut merged = Self::default();
-        let mut families: BTreeMap<&[u8], Cow<'_, FamilyTally>> = BTreeMap::new();
-        for shard in shards {
-            for (name, tally) in shard.families.iter() {
-                let merge = |known: &mut Cow<'_, FamilyTally>| known.to_mut().merge(tally);
-                families.entry(name).and_modify(merge).or_insert(Cow::Borrowed(tally));
-            }
-            merged.take(shard);
-        }
-        let mut families: Vec<_> = families.into_iter().filter(|(_, tally)| tally.keys > 0).collect();
-        if families.len() > MOST_FAMILIES {
-            families.sort_by_key(|(name, tally)| (Reverse(tally.keys), *name));
-            families.drain(MOST_FAMILIES..).for_each(|(_, tally)| merged.other.merge(&tally));
-        }
-        merged.families = families.into_iter().map(|(name, tally)| (name, tally.into_owned())).collect();
-        merged
-    }
-
-    fn take(&mut self, shard: &'s ShardTally) {
-        self.other.merge(&shard.families.other);
-        self.rest_due.merge(&shard.families.rest_due);
-        self.types.merge(&shard.types);
-        for (name, keys) in shard.encodings() {
-            *self.encodings.entry(name).or_default() += keys;
-        }
-        for (number, keys) in &shard.databases {
-            *self.databases.entry(*number).or_default() += keys;
-        }
-        for (node, keys) in &shard.nodes {
-            *self.nodes.entry(node.to_string()).or_default() += keys;
-        }
-    }
-
-    pub(super) fn tallies(&self) -> impl Iterator<Item = &FamilyTally> {
-        self.families.iter().map(|(_, tally)| tally).chain([&self.other])
-    }
-
-    fn total(&self) -> FamilyTally {
-        let mut total = FamilyTally::default();
-        self.tallies().for_each(|tally| total.merge_counts(tally));
-        total
-    }
-}
 
 /// Makes the report of what was counted.
 pub(super) fn report<'s>(
@@ -108,10 +47,10 @@ pub(super) fn report<'s>(
         nodes: merged.nodes.iter().map(|(node, keys)| (node.clone(), scaled(*keys))).collect(),
         ttl: ttl(&total),
         idle: idle(total.idle.as_deref()),
-        families: families(&merged, whole, estimator),
+        families: families(&merged, whole),
         family_rule: options.classifier.is_none().then(|| options.rule.clone()),
         other_families_keys: scaled(merged.other.keys),
-        tree: tree(&merged, options, |tally| figures(tally, whole, estimator)),
+        tree: tree(&merged, options, |tally| figures(tally, whole)),
         due,
         bursts,
         sample: None,
@@ -119,20 +58,22 @@ pub(super) fn report<'s>(
         not_seen: about.not_seen.clone(),
         ..KeyReport::default()
     };
-    fill_kinds(&mut report, &merged, &total, (whole, estimator, about.coverage));
+    fill_kinds(&mut report, &merged, &total, whole);
     report
 }
 
 /// What shares are shares of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whole {
+struct Whole {
     keys: u64,
     bytes: Estimate,
+    estimator: Estimator,
 }
 
 impl Whole {
     fn of(total: &FamilyTally, estimator: Estimator) -> Self {
-        Self { keys: estimator.population(), bytes: estimator.bytes(total.sizes, total.keys) }
+        let bytes = estimator.bytes(total.sizes, total.keys);
+        Self { keys: estimator.population(), bytes, estimator }
     }
 }
 
@@ -144,15 +85,12 @@ fn serialised(tally: &FamilyTally, estimator: Estimator) -> Option<u64> {
     if tally.serialised.keys == 0 { None } else { estimator.bytes(tally.serialised, tally.keys).value }
 }
 
-fn fill_kinds(
-    report: &mut KeyReport,
-    merged: &Merged<'_>,
-    total: &FamilyTally,
-    (whole, estimator, coverage): (Whole, Estimator, Coverage),
-) {
+/// Fills in types and encodings, and how sure the figures of a sample are.
+fn fill_kinds(report: &mut KeyReport, merged: &Merged<'_>, total: &FamilyTally, whole: Whole) {
+    let estimator = whole.estimator;
     let mut sample = SampleReport {
-        coverage,
-        keys_read: total.timed.max(total.sizes.keys),
+        coverage: estimator.coverage(),
+        keys_read: keys_read(merged, total, estimator.coverage()),
         of_keys: whole.keys,
         expiring_keys: expiring(total, estimator).interval,
         bytes: whole.bytes.interval,
@@ -163,28 +101,29 @@ fn fill_kinds(
         let keys = estimator.count(tally.keys, typed, total.keys);
         note(&mut report.types, &mut sample.types, name, keys);
         if tally.sizes.keys > 0 {
-            let seen = seen_of_type(tally.keys, typed, total.keys);
-            note(
-                &mut report.bytes_by_type,
-                &mut sample.bytes_by_type,
-                name,
-                estimator.bytes(tally.sizes, seen),
-            );
+            let bytes = estimator.bytes_of_some(tally.sizes, total.sizes.keys);
+            note(&mut report.bytes_by_type, &mut sample.bytes_by_type, name, bytes);
         }
     }
     let encoded = merged.encodings.values().sum();
     for (name, keys) in &merged.encodings {
         note(&mut report.layouts, &mut sample.layouts, name, estimator.count(*keys, encoded, total.keys));
     }
-    report.sample = (coverage != Coverage::Whole).then_some(sample);
-    if report.sample.is_some() {
+    if estimator.coverage() != Coverage::Whole {
         report.bytes_source = report.bytes_source.sampled();
+        report.sample = Some(sample);
     }
 }
 
-/// How many keys of a type there are among those whose names were seen, when the type is known of some of them.
-fn seen_of_type(keys: u64, typed: u64, seen: u64) -> u64 {
-    if typed == 0 { keys } else { super::number::rounded(super::number::precise(seen) * share(keys, typed)) }
+/// Keys of which at least one field was read.
+fn keys_read(merged: &Merged<'_>, total: &FamilyTally, coverage: Coverage) -> u64 {
+    match coverage {
+        Coverage::ChosenByName => {
+            let (typed, encoded) = (total.types.iter().sum(), merged.encodings.values().sum());
+            [total.timed, total.sizes.keys, typed, encoded].into_iter().max().unwrap_or(0)
+        }
+        _ => total.keys,
+    }
 }
 
 fn note(
@@ -201,11 +140,11 @@ fn note(
     }
 }
 
-fn families(merged: &Merged<'_>, whole: Whole, estimator: Estimator) -> Vec<FamilyReport> {
+fn families(merged: &Merged<'_>, whole: Whole) -> Vec<FamilyReport> {
     let named = merged.families.iter().map(|(name, tally)| (shown_name(name), tally));
     let other = (merged.other.keys > 0).then(|| ("(other)".to_owned(), &merged.other));
     let mut families: Vec<FamilyReport> =
-        named.chain(other).map(|(name, tally)| family(name, tally, whole, estimator)).collect();
+        named.chain(other).map(|(name, tally)| family(name, tally, whole)).collect();
     families.sort_by(|one, other| {
         let rank = |family: &FamilyReport| (Reverse(family.figures.bytes), Reverse(family.figures.keys));
         rank(one).cmp(&rank(other)).then_with(|| one.name.cmp(&other.name))
@@ -213,14 +152,15 @@ fn families(merged: &Merged<'_>, whole: Whole, estimator: Estimator) -> Vec<Fami
     families
 }
 
-fn family(name: String, tally: &FamilyTally, whole: Whole, estimator: Estimator) -> FamilyReport {
+fn family(name: String, tally: &FamilyTally, whole: Whole) -> FamilyReport {
+    let estimator = whole.estimator;
     let biggest = (tally.sizes.keys > 0)
         .then(|| NamedBytes { key: KeyName::new(tally.biggest.as_bytes()), bytes: tally.biggest_bytes });
     let known = tally.types.iter().sum();
     let types = TYPES.iter().zip(tally.types).filter(|(_, keys)| *keys > 0);
     FamilyReport {
         name,
-        figures: figures(tally, whole, estimator),
+        figures: figures(tally, whole),
         serialised_bytes: serialised(tally, estimator),
         elements: (tally.counted > 0).then_some(tally.elements),
         biggest_bytes: biggest.as_ref().map(|biggest| biggest.bytes),
@@ -236,7 +176,8 @@ fn family(name: String, tally: &FamilyTally, whole: Whole, estimator: Estimator)
 }
 
 /// Counts and bytes of a part of the keyspace.
-fn figures(tally: &FamilyTally, whole: Whole, estimator: Estimator) -> Figures {
+fn figures(tally: &FamilyTally, whole: Whole) -> Figures {
+    let estimator = whole.estimator;
     let keys = estimator.keys(tally.keys);
     let bytes = estimator.bytes(tally.sizes, tally.keys);
     let without_ttl = estimator.count(tally.without_ttl, tally.timed, tally.keys);

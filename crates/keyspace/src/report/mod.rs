@@ -2,11 +2,13 @@
 
 mod builder;
 mod bursts;
+mod certainty;
 mod estimate;
 mod family_table;
 mod family_tally;
 mod finish;
 mod histogram;
+mod merged;
 mod minutes;
 mod model;
 mod number;
@@ -15,9 +17,10 @@ mod shard_tally;
 mod tree;
 
 pub use builder::ReportBuilder;
+pub use certainty::{Coverage, FamilyIntervals, Interval, NotSeen, SampleReport};
 pub use model::{
-    Burst, BurstFamily, Coverage, FamilyIntervals, FamilyNode, FamilyReport, Figures, IdleReport, Interval,
-    KeyReport, NamedBytes, NotSeen, SampleReport, Span, Timeline, TtlReport,
+    Burst, BurstFamily, FamilyNode, FamilyReport, Figures, IdleReport, KeyReport, NamedBytes, Span, Timeline,
+    TtlReport,
 };
 pub use options::{About, Classifier, ReportOptions};
 

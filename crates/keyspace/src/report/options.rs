@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use larder_metrics_model::Skipped;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Coverage, NotSeen};
+use super::certainty::{Coverage, NotSeen};
 use crate::{BytesSource, DumpRead, FamilyRule};
 
 /// How a report is made.

@@ -4,7 +4,8 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     family_tally::FamilyTally,
-    finish::{Merged, shown_name},
+    finish::shown_name,
+    merged::Merged,
     model::{FamilyNode, Figures},
     options::ReportOptions,
 };

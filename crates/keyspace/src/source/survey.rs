@@ -76,6 +76,7 @@ impl Survey {
             primaries.into_iter().map(Look::node).collect()
         };
         survey.probe(client, options.fields).await?;
+        survey.leave_out_idle(&looks);
         Ok(survey)
     }
 
@@ -95,6 +96,15 @@ impl Survey {
         for other in facts.databases.iter().filter(|known| !is_asked(known.number)) {
             let what = format!("{} keys in database {} of {}", other.keys, other.number, look.node.node());
             self.skipped.push(Skipped::new(what, format!("the cache is named with database {database}")));
+        }
+    }
+
+    fn leave_out_idle(&mut self, looks: &[Look]) {
+        let by_frequency = looks.iter().find(|look| look.evicts_by_frequency());
+        if let (Some(look), true) = (by_frequency, self.fields.contains(KeyFields::IDLE)) {
+            let reason = format!("{} evicts by frequency and does not know it", look.node.node());
+            self.skipped.push(Skipped::new("idle of keys", reason));
+            self.fields -= KeyFields::IDLE;
         }
     }
 
@@ -128,6 +138,11 @@ impl Look {
     async fn at(node: Arc<dyn Server>) -> Self {
         let info = node.info().await.ok();
         Self { node, facts: info.as_ref().map(ServerFacts::from), info }
+    }
+
+    fn evicts_by_frequency(&self) -> bool {
+        let policy = self.info.as_ref().and_then(|info| info.field("maxmemory_policy"));
+        policy.is_some_and(|policy| policy.ends_with("-lfu"))
     }
 
     fn node(&self) -> Arc<dyn Server> {

@@ -9,12 +9,13 @@ use larder_keyspace::{FamilyRule, KeyReport, ReportOptions};
 use super::{
     diff_table,
     live::PaceArgs,
-    report::{RuleArgs, of_cache, of_dump},
+    report::{RuleArgs, Way, of_cache, of_dump},
     target::{Named, Target, form, path_of},
     wanted::{Field, WantedArgs},
 };
 use crate::{
     command_error::PARTIAL,
+    config::Settings,
     global::{Global, OutputForm},
     output::{message, stdout},
 };
@@ -41,11 +42,17 @@ pub(crate) struct DiffArgs {
 
 pub(super) async fn run(args: &DiffArgs, global: &Global) -> Result<ExitCode> {
     let (output, quiet) = form(global)?;
-    let targets = [Target::or_report(&args.before, global)?, Target::or_report(&args.after, global)?];
+    let targets =
+        [Target::or_report(Some(&args.before), global)?, Target::or_report(Some(&args.after), global)?];
     let rule = rule(args, &targets)?;
     let mut reports = Vec::with_capacity(targets.len());
     for (target, name) in targets.into_iter().zip([&args.before, &args.after]) {
-        reports.push(report(target, name, args, (rule.clone(), quiet)).await?);
+        let options = ReportOptions::by_rule(rule.clone());
+        reports.push(match target {
+            Target::Report(report) => *report,
+            Target::Dump(source) => of_dump(&source, &path_of(Some(name)), options, quiet).await?,
+            Target::Cache(settings) => cache(&settings, options, &args.pace).await?,
+        });
     }
     let [before, after] = reports.as_slice() else { return Ok(ExitCode::FAILURE) };
     let diff = before.diff(after)?;
@@ -74,23 +81,11 @@ fn rule(args: &DiffArgs, targets: &[Target]) -> Result<FamilyRule> {
     }
 }
 
-async fn report(
-    target: Target,
-    name: &Named,
-    args: &DiffArgs,
-    (rule, quiet): (FamilyRule, bool),
-) -> Result<KeyReport> {
-    let options = ReportOptions::by_rule(rule);
-    match target {
-        Target::Report(report) => Ok(*report),
-        Target::Dump(source) => of_dump(&source, &path_of(Some(name)), options, quiet).await,
-        Target::Cache(settings) => {
-            let wanted = WantedArgs { fields: Some(vec![Field::Ttl, Field::Bytes]), sample: None };
-            let report = of_cache(&settings, (&args.pace, &wanted), options, None).await?;
-            for skipped in &report.skipped {
-                message::warning(&skipped.to_string());
-            }
-            Ok(report)
-        }
+async fn cache(settings: &Settings, options: ReportOptions, pace: &PaceArgs) -> Result<KeyReport> {
+    let wanted = WantedArgs { fields: Some(vec![Field::Ttl, Field::Bytes]), sample: None };
+    let report = of_cache(settings, options, Way { pace, wanted: &wanted, resume: None }).await?;
+    for skipped in &report.skipped {
+        message::warning(&skipped.to_string());
     }
+    Ok(report)
 }

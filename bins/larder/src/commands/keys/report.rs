@@ -31,8 +31,8 @@ use crate::{
 /// What the keyspace is made of: families, types, TTLs, idle times, expiry bursts to come
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// A cache, or an RDB file [default: the cache that is configured]
-    #[arg(value_name = "URL|FILE.rdb")]
+    /// A cache, an RDB file, or a report that was printed as JSON [default: the cache that is configured]
+    #[arg(value_name = "URL|FILE.rdb|REPORT.json")]
     target: Option<Named>,
     /// How many families the table shows; JSON has all of them
     #[arg(long, default_value_t = 30, value_name = "N")]
@@ -86,16 +86,20 @@ pub(crate) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
         Some(named) => ReportOptions::by_classifier(by_policy(named, &Settings::resolve(global)?)?),
         None => ReportOptions::by_rule(args.rule.rule()?),
     };
-    let report = match Target::of(args.target.as_deref(), global)? {
+    let report = match Target::or_report(args.target.as_deref(), global)? {
         Target::Dump(source) => {
             refuse_for_files(args)?;
             let name = path_of(args.target.as_deref());
             of_dump(&source, &name, options, global.quiet).await?
         }
         Target::Cache(settings) => {
-            of_cache(&settings, (&args.pace, &args.wanted), options, args.resume.clone()).await?
+            let way = Way { pace: &args.pace, wanted: &args.wanted, resume: args.resume.as_ref() };
+            of_cache(&settings, options, way).await?
         }
-        Target::Report(report) => *report,
+        Target::Report(report) => {
+            refuse_for_files(args)?;
+            *report
+        }
     };
     if let Some(path) = &args.html {
         let page = report.to_html()?;
@@ -190,23 +194,24 @@ pub(crate) async fn of_dump(
     Ok(counting.builder.report(&about))
 }
 
+/// How a cache is gone through.
+pub(crate) struct Way<'a> {
+    pub(crate) pace: &'a PaceArgs,
+    pub(crate) wanted: &'a WantedArgs,
+    pub(crate) resume: Option<&'a PathBuf>,
+}
+
 /// Reports a cache.
-pub(crate) async fn of_cache(
-    settings: &Settings,
-    (pace, wanted): (&PaceArgs, &WantedArgs),
-    options: ReportOptions,
-    resume: Option<PathBuf>,
-) -> Result<KeyReport> {
-    let live = Live::of(settings, pace, wanted.fields()).await?;
-    let plan = wanted.plan(&live.survey)?;
+pub(crate) async fn of_cache(settings: &Settings, options: ReportOptions, way: Way<'_>) -> Result<KeyReport> {
+    let live = Live::of(settings, way.pace, way.wanted.fields()).await?;
+    let plan = way.wanted.plan(&live.survey)?;
     let rule = options.rule.clone();
     let mut counting = Counting::new(options, plan.most_keys);
-    let keeps = resume.is_some();
-    if let Some(path) = resume {
+    if let Some(path) = way.resume {
         let run_ids = live.survey.run_ids.clone();
         let mut identity = SweepIdentity::new(live.client.name(), settings.url.database(), run_ids);
         (identity.wanted, identity.rule) = (plan.words, rule);
-        counting = counting.resume(path, identity)?;
+        counting = counting.resume(path.clone(), identity)?;
     }
     let bar = progress::of_keys(plan.most_keys.or(live.survey.keys), settings.quiet);
     bar.set_position(counting.builder.keys());
@@ -215,7 +220,7 @@ pub(crate) async fn of_cache(
     if ended.is_complete() {
         counting.forget()?;
     } else {
-        say_partial(&ended, keeps);
+        say_partial(&ended, way.resume.is_some());
     }
     let mut about = About::new(live.client.name(), source.bytes_source());
     about.coverage = plan.coverage;

@@ -10,6 +10,7 @@ use larder_cache_client::{KeyBatch, ScanPosition};
 use larder_keyspace::{Checkpoint, ReportBuilder, ReportOptions, SweepIdentity};
 
 use super::sweep::Consumer;
+use crate::output::message;
 
 /// How often a sweep is kept.
 const KEPT_EVERY: Duration = Duration::from_secs(3);
@@ -23,6 +24,8 @@ pub(super) struct Counting {
 }
 
 struct Keeping {
+    /// Whether it was said that the file cannot be written.
+    has_failed: bool,
     path: PathBuf,
     identity: SweepIdentity,
     due: Instant,
@@ -40,7 +43,8 @@ impl Counting {
             counting.builder = kept.builder;
             counting.position = Some(kept.position);
         }
-        counting.keeping = Some(Keeping { path, identity, due: Instant::now() + KEPT_EVERY });
+        counting.keeping =
+            Some(Keeping { has_failed: false, path, identity, due: Instant::now() + KEPT_EVERY });
         Ok(counting)
     }
 
@@ -75,6 +79,13 @@ impl Consumer for Counting {
         }
         keeping.due = now + KEPT_EVERY;
         let checkpoint = Checkpoint::new(keeping.identity.clone(), position.clone(), self.builder.clone());
-        Ok(checkpoint.save(keeping.path.clone()).await?)
+        // A full disk ends no sweep that has come far already.
+        if let Err(error) = checkpoint.save(keeping.path.clone()).await
+            && !std::mem::replace(&mut keeping.has_failed, true)
+        {
+            let words = anyhow::Error::new(error).context("what was counted is not kept");
+            message::warning(&format!("{words:#}"));
+        }
+        Ok(())
     }
 }

@@ -45,11 +45,10 @@ impl Target {
     }
 
     /// The same, but the file may also hold a report that `--output json keys report` printed.
-    pub(crate) fn or_report(named: &OsStr, global: &Global) -> Result<Self> {
-        let path = Path::new(named);
-        if !begins_like_json(path) {
-            return Self::of(Some(named), global);
-        }
+    pub(crate) fn or_report(named: Option<&OsStr>, global: &Global) -> Result<Self> {
+        let Some(path) = named.map(Path::new).filter(|path| begins_like_json(path)) else {
+            return Self::of(named, global);
+        };
         let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
         let report = serde_json::from_reader(std::io::BufReader::new(file));
         let report =

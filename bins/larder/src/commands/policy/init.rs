@@ -13,7 +13,7 @@ use crate::{
     command_error::UsageError,
     commands::keys::{
         live::PaceArgs,
-        report::{RuleArgs, code, of_cache, of_dump},
+        report::{RuleArgs, Way, code, of_cache, of_dump},
         target::{Named, Target, path_of},
         wanted::WantedArgs,
     },
@@ -57,7 +57,10 @@ pub(super) async fn run(args: &InitArgs, global: &Global) -> Result<ExitCode> {
         Target::Dump(source) => {
             of_dump(&source, &path_of(args.target.as_deref()), options, global.quiet).await?
         }
-        Target::Cache(settings) => of_cache(&settings, (&args.pace, &args.wanted), options, None).await?,
+        Target::Cache(settings) => {
+            let way = Way { pace: &args.pace, wanted: &args.wanted, resume: None };
+            of_cache(&settings, options, way).await?
+        }
         Target::Report(report) => *report,
     };
     write(args, &proposal(&report))?;
