@@ -53,6 +53,12 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// An undo file that ends before anything was kept in it: nothing was changed by then.
+    #[error("{} ends before its first key: whoever wrote it had changed nothing by then, so that there is nothing to give back", path.display())]
+    NothingKept {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A value cannot be kept for undo, so that nothing may be done to its key.
     #[error("the value of {key} cannot be kept")]
     Unkept {
@@ -86,4 +92,12 @@ pub enum Error {
         #[from]
         source: crate::PolicyError,
     },
+}
+
+/// An error in one line, with its cause.
+pub(crate) fn with_cause(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }

@@ -182,6 +182,7 @@ impl<'a> Planner<'a> {
                 Err(error) => self.not_seen.push(error.with_causes()),
             }
         }
+        self.stopped |= self.options.stop.is_cancelled();
         match self.not_seen.first() {
             // Where nothing was seen there is no plan, but one error to tell of.
             Some(words) if !seen_any => Err(Error::NothingSeen { reason: words.clone() }),
