@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     act::Act,
     reader::{Kept, UndoFile},
+    same_value::hold_same,
 };
 use crate::{Error, Result, clock::now_ms, error::with_cause, paced::in_steps_until};
 
@@ -238,8 +239,8 @@ fn step(kept: &Kept, found: Option<&DumpedValue>, now_ms: i64) -> Result<Step> {
 }
 
 fn time_given_back(kept: &Kept, at_ms: i64, found: &DumpedValue, payload: &Bytes) -> Step {
-    let (before, now) = (ValueStamp::of(payload), ValueStamp::of(&found.payload));
-    let Some(value) = now.filter(|_| before == now) else { return Step::Leave(WRITTEN_SINCE) };
+    let value = ValueStamp::of(&found.payload).filter(|_| hold_same(payload, &found.payload));
+    let Some(value) = value else { return Step::Leave(WRITTEN_SINCE) };
     if found.expires_at_ms == kept.expires_at_ms {
         return Step::Leave(AS_IT_WAS);
     }

@@ -3,6 +3,7 @@
 mod act;
 mod give_back;
 mod reader;
+mod same_value;
 mod writer;
 
 pub use act::{Act, UndoHeader};
