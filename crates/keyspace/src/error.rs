@@ -47,6 +47,9 @@ pub enum Error {
     /// A plan was stopped before its last key, so that its limits could not be judged.
     #[error("the plan was not finished, and nothing was changed")]
     Unfinished,
+    /// A plan that was made to be looked at only does not hold what is compared before anything is changed.
+    #[error("the plan was made to be looked at only, and nothing was changed")]
+    OnlyPlan,
     /// An RDB file that is no undo file, or one of a newer Larder.
     #[error("{} is no undo file of this version of Larder: `larder clean --apply` writes one before it changes anything", path.display())]
     NoUndo {

@@ -173,6 +173,13 @@ impl Cleaner {
         self
     }
 
+    /// Plans only, from now on.
+    #[must_use]
+    pub(crate) fn that_only_plans(mut self) -> Self {
+        self.options.only_plan = true;
+        self
+    }
+
     /// Plans every task; nothing is changed.
     pub async fn plan(&self, at: DateTime<FixedOffset>) -> CleanReport {
         let mut report = CleanReport {

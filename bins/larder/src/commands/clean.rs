@@ -212,6 +212,7 @@ fn options(
     }
     options.read_from = if args.replica { ReadFrom::Replica } else { ReadFrom::Primary };
     options.over_limits = args.over_limits;
+    options.only_plan = !args.apply;
     options.examples = args.examples;
     options.values_share = args.values;
     options.stop = stop;

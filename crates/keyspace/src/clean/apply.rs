@@ -31,7 +31,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::OverLimits`] where the plan goes past the limits of the policy and [`CleanOptions::over_limits`] does not allow it,
-/// [`Error::Unfinished`] for a plan that was stopped, [`Error::Cache`] where the user may not change keys in one step (EVAL),
+/// [`Error::Unfinished`] for a plan that was stopped, [`Error::OnlyPlan`] for one that was made with
+/// [`CleanOptions::only_plan`], [`Error::Cache`] where the user may not change keys in one step (EVAL),
 /// [`Error::UndoUnwritable`] where the undo file cannot be made. Nothing was changed then.
 pub async fn apply_clean(
     client: &CacheClient,
@@ -39,6 +40,9 @@ pub async fn apply_clean(
     options: &CleanOptions,
     undo_file: &Path,
 ) -> Result<CleanOutcome> {
+    if plan.only_plan {
+        return Err(Error::OnlyPlan);
+    }
     if plan.stopped {
         return Err(Error::Unfinished);
     }
