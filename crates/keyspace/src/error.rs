@@ -47,9 +47,18 @@ pub enum Error {
     /// A plan was stopped before its last key, so that its limits could not be judged.
     #[error("the plan was not finished, and nothing was changed")]
     Unfinished,
+    /// A plan that was made to be looked at only does not hold what is compared before anything is changed.
+    #[error("the plan was made to be looked at only, and nothing was changed")]
+    OnlyPlan,
     /// An RDB file that is no undo file, or one of a newer Larder.
     #[error("{} is no undo file of this version of Larder: `larder clean --apply` writes one before it changes anything", path.display())]
     NoUndo {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// An undo file that ends before anything was kept in it: nothing was changed by then.
+    #[error("{} ends before its first key: whoever wrote it had changed nothing by then, so that there is nothing to give back", path.display())]
+    NothingKept {
         /// Which file.
         path: PathBuf,
     },
@@ -124,4 +133,12 @@ pub enum Error {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// An error in one line, with its cause.
+pub(crate) fn with_cause(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }

@@ -173,6 +173,13 @@ impl Cleaner {
         self
     }
 
+    /// Plans only, from now on.
+    #[must_use]
+    pub(crate) fn that_only_plans(mut self) -> Self {
+        self.options.only_plan = true;
+        self
+    }
+
     /// Plans every task; nothing is changed.
     pub async fn plan(&self, at: DateTime<FixedOffset>) -> CleanReport {
         let mut report = CleanReport {
@@ -252,8 +259,13 @@ impl Cleaner {
         report.applied = true;
         report.first_tier_expired = self.first_tier.as_ref().map(MemoryCache::clean_expired);
         self.apply_keys(report, undo_file).await;
-        self.apply_memory(report).await;
-        self.apply_history(report, at).await;
+        // Who asked for an end does not want more to be begun.
+        if self.options.stop.is_cancelled() {
+            report.stopped = true;
+        } else {
+            self.apply_memory(report).await;
+            self.apply_history(report, at).await;
+        }
         if let Some(audit) = &self.audit
             && let Err(error) = audit.add(&report.audit_entries())
             && let Some(task) = report.tasks.first_mut()
@@ -277,6 +289,8 @@ impl Cleaner {
                     }
                 }
             }
+            // That it was stopped is in the report.
+            Err(Error::Unfinished) => {}
             Err(error @ Error::OverLimits { .. }) => report.refused = Some(error.to_string()),
             Err(error) => {
                 let words = with_causes(&error);
@@ -363,7 +377,12 @@ impl CleanReport {
     /// Tells whether no task could be planned, or none that was asked for be done.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        let nothing_done = self.applied && self.changed_keys == 0 && self.refused.is_some();
+        let none_could = |task: &TaskReport| {
+            task.task.is_of_keys() && task.outcome.as_ref().is_some_and(|outcome| outcome.failed > 0)
+        };
+        let nothing_done = self.applied
+            && self.changed_keys == 0
+            && (self.refused.is_some() || self.tasks.iter().any(none_could));
         nothing_done || self.tasks.iter().all(|task| !task.problems.is_empty() && task.outcome.is_none())
     }
 

@@ -19,7 +19,7 @@ impl CleanJob {
     /// Makes a job that plans only.
     #[must_use]
     pub fn new(cleaner: Cleaner) -> Self {
-        Self { cleaner, apply_with: None }
+        Self { cleaner: cleaner.that_only_plans(), apply_with: None }
     }
 
     /// Makes a job that does what it planned, with an undo file in this folder.

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 use larder_cache_client::{CacheClient, Capped, ReadFrom};
-use larder_keyspace::{AuditLog, CleanOptions, CleanPlan, CleanTask, Policy};
+use larder_keyspace::{AuditLog, CleanOptions, CleanPlan, CleanTask, Policy, UndoFile};
 use larder_maintenance::{CleanJob, CleanReport, Cleaner};
 use larder_metrics_model::Role;
 use larder_metrics_store::MetricsStore;
@@ -90,8 +90,8 @@ pub(crate) async fn run(args: &CleanArgs, settings: &Settings) -> Result<ExitCod
     let client = settings.client().await?;
     let rate = settings.rate(args.rate.or(settings.file.clean.rate()?));
     keeps_to_limit(rate, &policy, args.over_limits)?;
-    let paced = Paced::of(&client, rate, if args.replica { Role::Replica } else { Role::Primary }).await;
     let undo_file = args.apply.then(|| undo_file(args, settings)).transpose()?;
+    let paced = Paced::of(&client, rate, if args.replica { Role::Replica } else { Role::Primary }).await;
     let stop = stop::on_ctrl_c();
     let options = options(args, settings, &policy, &paced, stop.clone());
     let mut cleaner = Cleaner::new(client, policy, options);
@@ -246,6 +246,7 @@ fn options(
     }
     options.read_from = if args.replica { ReadFrom::Replica } else { ReadFrom::Primary };
     options.over_limits = args.over_limits;
+    options.only_plan = !args.apply;
     options.examples = args.examples;
     options.values_share = args.values;
     options.stop = stop;
@@ -270,17 +271,21 @@ fn configure(
     }
 }
 
+/// Where everything goes before it is changed; it can be written, and is not there yet.
 fn undo_file(args: &CleanArgs, settings: &Settings) -> Result<PathBuf> {
-    match &args.undo_file {
+    let path = match &args.undo_file {
         Some(path) if path.exists() => {
-            Err(UsageError(format!("the undo file {} is there already", path.display())).into())
+            return Err(UsageError(format!("the undo file {} is there already", path.display())).into());
         }
-        Some(path) => Ok(path.clone()),
+        Some(path) => path.clone(),
         None => {
             settings.file.clean.make_folder()?;
-            Ok(settings.file.clean.undo_folder.join(larder_maintenance::undo_name(now())))
+            settings.file.clean.undo_folder.join(larder_maintenance::undo_name(now()))
         }
-    }
+    };
+    // Where it cannot be written is known before the first key is looked at.
+    UndoFile::try_place(&path).context(UsageError("nothing was changed".to_owned()))?;
+    Ok(path)
 }
 
 fn list(path: &Path, plan: &mut CleanPlan) -> Result<()> {

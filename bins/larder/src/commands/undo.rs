@@ -2,9 +2,11 @@
 
 use std::{fmt::Write, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use larder_keyspace::{AuditEntry, AuditLog, UndoCount, UndoFile, UndoOptions, UndoOutcome, plan_undo, undo};
+use larder_keyspace::{
+    AuditEntry, AuditLog, Error, UndoCount, UndoFile, UndoOptions, UndoOutcome, plan_undo, undo,
+};
 use larder_metrics_model::Role;
 use serde::Serialize;
 
@@ -55,7 +57,12 @@ struct Printed<'a> {
 }
 
 pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode> {
-    let file = UndoFile::open(&args.file).with_context(|| UsageError("no undo".to_owned()))?;
+    let file = match UndoFile::open(&args.file) {
+        Err(error @ Error::Open { .. }) => {
+            return Err(anyhow::Error::new(error).context(UsageError("no undo".to_owned())));
+        }
+        file => file?,
+    };
     let client = settings.client().await?;
     let of = &file.header().cache;
     if of != client.name() && !args.any_cache {
@@ -68,8 +75,9 @@ pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode
     }
     if !file.is_whole() {
         message::warning(&format!(
-            "{} has no end, because whoever wrote it was ended; what was done by then is in it",
-            args.file.display()
+            "{} has no end: whoever wrote it was ended, or it was cut short; the {} keys up to there are sound",
+            args.file.display(),
+            file.keys()
         ));
     }
     let paced = Paced::of(&client, settings.rate(args.rate), Role::Primary).await;
@@ -85,6 +93,7 @@ pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode
         let plan = plan_undo(&client, &file, &options).await?;
         outcome.keys = plan.keys;
         outcome.count = plan.count;
+        (outcome.failed, outcome.failures, outcome.stopped) = (plan.failed, plan.failures, plan.stopped);
     }
     print(args, settings, &file, &outcome)?;
     Ok(match (outcome.failed > 0 || outcome.stopped, outcome.count.restored + outcome.count.ttl_given_back) {

@@ -69,7 +69,10 @@ pub(crate) async fn send_all<C: ConnectionLike>(
         tokio::time::timeout(timeout, pipeline.query_async::<Vec<RedisResult<Value>>>(connection)).await;
     let (error, breakage) = match answers {
         Ok(Ok(answers)) if answers.len() == commands.len() => {
-            let answers = answers.into_iter().map(|answer| answer.map_err(|error| request.failed(error)));
+            // Each is told by its own name: it is of one command that a user has no right to it.
+            let named = |error, command| Request { command: &command_name(command), ..request }.failed(error);
+            let answers = answers.into_iter().zip(commands);
+            let answers = answers.map(|(answer, command)| answer.map_err(|error| named(error, command)));
             return (answers.collect(), Breakage::None);
         }
         Ok(Ok(answers)) => {

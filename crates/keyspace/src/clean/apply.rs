@@ -17,7 +17,8 @@ use super::{
 use crate::{
     Error, Result,
     clock::now_ms,
-    paced::in_steps,
+    error::with_cause,
+    paced::in_steps_until,
     undo::{Act, UndoHeader, UndoWriter},
 };
 
@@ -30,7 +31,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::OverLimits`] where the plan goes past the limits of the policy and [`CleanOptions::over_limits`] does not allow it,
-/// [`Error::Unfinished`] for a plan that was stopped, [`Error::Cache`] where the user may not change keys in one step (EVAL),
+/// [`Error::Unfinished`] for a plan that was stopped, [`Error::OnlyPlan`] for one that was made with
+/// [`CleanOptions::only_plan`], [`Error::Cache`] where the user may not change keys in one step (EVAL),
 /// [`Error::UndoUnwritable`] where the undo file cannot be made. Nothing was changed then.
 pub async fn apply_clean(
     client: &CacheClient,
@@ -38,6 +40,9 @@ pub async fn apply_clean(
     options: &CleanOptions,
     undo_file: &Path,
 ) -> Result<CleanOutcome> {
+    if plan.only_plan {
+        return Err(Error::OnlyPlan);
+    }
     if plan.stopped {
         return Err(Error::Unfinished);
     }
@@ -48,6 +53,9 @@ pub async fn apply_clean(
     if plan.keys() > 0 {
         may_change(client).await?;
     }
+    // Everything that can fail before there is a file comes before.
+    let mut batches = Batches::new(plan)?;
+    let marks = options.marks.as_ref().map(|path| Marks::open(path, client.name())).transpose()?;
     let header = UndoHeader::new(plan.cache.clone(), plan.policy.clone(), now_ms());
     let undo = UndoWriter::create(undo_file, header)?;
     let mut applier = Applier {
@@ -56,19 +64,19 @@ pub async fn apply_clean(
         lines: plan.held.lines.clone(),
         path: undo.path().to_path_buf(),
         undo: Some(undo),
-        marks: options.marks.as_ref().map(|path| Marks::open(path, client.name())).transpose()?,
+        marks,
         outcome: CleanOutcome::default(),
         broken: false,
     };
-    let mut batches = Batches::new(plan)?;
-    while let Some(batch) = batches.next()? {
-        if options.stop.is_cancelled() {
-            applier.outcome.stopped = true;
-            break;
-        }
-        applier.batch(batch).await;
-        if applier.broken {
-            break;
+    while !applier.broken && !applier.outcome.stopped {
+        match batches.next() {
+            Ok(Some(batch)) => applier.batch(batch).await,
+            Ok(None) => break,
+            Err(error) => {
+                let words = with_cause(&error);
+                applier.unreached(&words);
+                break;
+            }
         }
     }
     Ok(applier.finish())
@@ -141,11 +149,16 @@ struct Applier<'a> {
 /// A key that was kept, and what is done to it.
 struct Kept {
     task: CleanTask,
+    /// Its number in the undo file.
+    number: u64,
     change: GuardedChange,
 }
 
 impl Applier<'_> {
     async fn batch(&mut self, batch: Vec<Candidate>) {
+        if self.stopped() {
+            return;
+        }
         let (marked, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|candidate| candidate.action == Intent::Mark);
         self.mark(&marked);
@@ -156,21 +169,43 @@ impl Applier<'_> {
         }
         let keys: Vec<Bytes> = batch.iter().map(|candidate| Bytes::copy_from_slice(&candidate.key)).collect();
         let node = NodeAddress::new(self.client.name());
-        let found = in_steps(&self.options.pace, &node, &keys, 4, |keys| self.client.keys().dump(keys)).await;
+        let dump = |keys| self.client.keys().dump(keys);
+        let found = in_steps_until(&self.options.stop, &self.options.pace, &node, &keys, 4, dump).await;
+        if self.stopped() {
+            return;
+        }
         let mut kept = Vec::with_capacity(batch.len());
         for ((candidate, key), found) in batch.iter().zip(keys).zip(found) {
             match found {
-                Ok(Some(value)) => kept.extend(self.keep(candidate, key, &value)),
+                Ok(Some(value)) => match self.keep(candidate, key, &value) {
+                    Ok(key) => kept.extend(key),
+                    // Nothing is done to keys that are not on the disk, this one and those before it.
+                    Err(error) => {
+                        let words = with_cause(&error);
+                        self.fail(candidate, words.clone());
+                        return self.give_up(&kept, &words);
+                    }
+                },
                 Ok(None) => self.leave(candidate, LeftAlone::Gone),
                 Err(error) => self.fail(candidate, error.with_causes()),
             }
         }
-        if !self.broken && !kept.is_empty() {
-            match self.sync().await {
-                Ok(()) => self.change(&node, kept).await,
-                Err(error) => self.give_up(&kept, &error),
+        if kept.is_empty() {
+            return;
+        }
+        match self.sync().await {
+            Ok(()) => self.change(&node, kept).await,
+            Err(error) => {
+                let words = with_cause(&error);
+                self.give_up(&kept, &words);
             }
         }
+    }
+
+    /// Looks whether it is to end here.
+    fn stopped(&mut self) -> bool {
+        self.outcome.stopped |= self.options.stop.is_cancelled();
+        self.outcome.stopped
     }
 
     /// Waits for the disk where that keeps nobody waiting.
@@ -190,14 +225,11 @@ impl Applier<'_> {
     }
 
     /// Looks whether the reason still holds, and writes the key down.
-    fn keep(&mut self, candidate: &Candidate, key: Bytes, value: &DumpedValue) -> Option<Kept> {
-        if self.broken {
-            return None;
-        }
+    fn keep(&mut self, candidate: &Candidate, key: Bytes, value: &DumpedValue) -> Result<Option<Kept>> {
         let now = now_ms();
         if let Err(reason) = still_holds(candidate, value, now) {
             self.leave(candidate, reason);
-            return None;
+            return Ok(None);
         }
         let (act, action) = match candidate.action {
             Intent::SetTtl(milliseconds) => {
@@ -206,34 +238,34 @@ impl Applier<'_> {
             }
             Intent::Remove | Intent::Mark => (Act::Removed, GuardedAction::Unlink),
         };
-        let stamp = ValueStamp::of(&value.payload)?;
+        let (Some(stamp), Some(undo)) = (ValueStamp::of(&value.payload), &mut self.undo) else {
+            self.leave(candidate, LeftAlone::Unkept);
+            return Ok(None);
+        };
         // Where the server does not tell the moment, it is about now and what is left.
         let mut value = value.clone();
         if let (None, larder_cache_client::Ttl::In(left)) = (value.expires_at_ms, value.ttl) {
             value.expires_at_ms =
                 Some(now.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)));
         }
-        match self.undo.as_mut()?.keep(&key, candidate.database, &value, act) {
-            Ok(()) => {}
+        let number = match undo.keep(&key, candidate.database, &value, act) {
+            Ok(number) => number,
             Err(error @ Error::Unkept { .. }) => {
                 tracing::debug!(%error, "left alone");
                 self.leave(candidate, LeftAlone::Unkept);
-                return None;
+                return Ok(None);
             }
-            Err(error) => {
-                self.broken = true;
-                self.fail(candidate, with_cause(&error));
-                return None;
-            }
-        }
+            Err(error) => return Err(error),
+        };
         let change = GuardedChange { key, value: stamp, expires_at_ms: value.expires_at_ms, action };
-        Some(Kept { task: self.task_of(candidate.line), change })
+        Ok(Some(Kept { task: self.task_of(candidate.line), number, change }))
     }
 
     async fn change(&mut self, node: &NodeAddress, kept: Vec<Kept>) {
         let changes: Vec<GuardedChange> = kept.iter().map(|kept| kept.change.clone()).collect();
         let change = |changes| self.client.keys().change(changes);
-        let answers = in_steps(&self.options.pace, node, &changes, 4, change).await;
+        let answers = in_steps_until(&self.options.stop, &self.options.pace, node, &changes, 4, change).await;
+        let stopped_at = kept.get(answers.len()..).unwrap_or_default();
         for (kept, answer) in kept.iter().zip(answers) {
             let left = match answer {
                 Ok(KeyChange::Done) => {
@@ -252,20 +284,37 @@ impl Applier<'_> {
                 }
             };
             self.outcome.task(kept.task).leave(left.as_str());
-            if let Some(undo) = &mut self.undo
-                && let Err(error) = undo.left_alone(&kept.change.key)
-            {
-                self.broken = true;
-                self.outcome.task(kept.task).fail(0, with_cause(&error));
-            }
+            self.write_left(kept);
+        }
+        for kept in stopped_at {
+            self.outcome.stopped = true;
+            self.write_left(kept);
+        }
+    }
+
+    /// Takes what was kept of a key back, because nothing was done to it.
+    fn write_left(&mut self, kept: &Kept) {
+        if !self.broken
+            && let Some(undo) = &mut self.undo
+            && let Err(error) = undo.left_alone(kept.number)
+        {
+            self.broken = true;
+            self.outcome.task(kept.task).fail(0, with_cause(&error));
         }
     }
 
     /// Nothing is done to keys that may not be on the disk.
-    fn give_up(&mut self, kept: &[Kept], error: &Error) {
+    fn give_up(&mut self, kept: &[Kept], words: &str) {
         self.broken = true;
         for kept in kept {
-            self.outcome.task(kept.task).fail(1, with_cause(error));
+            self.outcome.task(kept.task).fail(1, words.to_owned());
+        }
+    }
+
+    /// The rest of the plan cannot be read.
+    fn unreached(&mut self, words: &str) {
+        for line in &self.lines {
+            self.outcome.task(line.task).fail(0, words.to_owned());
         }
     }
 
@@ -310,23 +359,13 @@ impl Applier<'_> {
             self.outcome.undo_file = Some(self.path);
             return self.outcome;
         };
-        self.outcome.kept_keys = undo.keys();
-        match undo.finish() {
-            Ok(written) => self.outcome.undo_file = written,
-            // What is in it up to the last wait for the disk gives back everything that was done.
-            Err(error) => {
-                self.outcome.undo_file = Some(self.path);
-                let task = self.outcome.tasks.keys().next().copied().unwrap_or(CleanTask::Integrity);
-                self.outcome.task(task).fail(0, with_cause(&error));
-            }
+        // What is in it up to the last wait for the disk gives back everything that was done.
+        let ended = if self.broken { undo.cut_off() } else { undo.finish() };
+        (self.outcome.undo_file, self.outcome.kept_keys) = (ended.path, ended.keys);
+        if let Some(error) = ended.error {
+            let task = self.outcome.tasks.keys().next().copied().unwrap_or(CleanTask::Integrity);
+            self.outcome.task(task).fail(0, with_cause(&error));
         }
         self.outcome
-    }
-}
-
-fn with_cause(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -70,6 +70,8 @@ pub struct CleanOptions {
     pub marks: Option<PathBuf>,
     /// Makes the TTLs that are given, and their jitter, the same every time; `None` for the system's randomness.
     pub seed: Option<u64>,
+    /// Whether the plan is only looked at. Then no value is read for it but those that must decode, and it cannot be applied.
+    pub only_plan: bool,
     /// Ends it between two batches.
     pub stop: CancellationToken,
 }
@@ -87,6 +89,7 @@ impl Default for CleanOptions {
             examples: 5,
             marks: None,
             seed: None,
+            only_plan: false,
             stop: CancellationToken::new(),
         }
     }

@@ -51,7 +51,7 @@ impl TaskOutcome {
 
     pub(super) fn fail(&mut self, keys: u64, words: String) {
         self.failed += keys;
-        if self.failures.len() < MOST_FAILURES {
+        if self.failures.len() < MOST_FAILURES && !self.failures.contains(&words) {
             self.failures.push(words);
         }
     }

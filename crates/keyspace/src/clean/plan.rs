@@ -110,6 +110,9 @@ pub struct CleanPlan {
     pub not_seen: Vec<String>,
     /// Whether it was ended before the last key, so that it can only be looked at.
     pub stopped: bool,
+    /// Made to be looked at only, by [`CleanOptions::only_plan`](crate::CleanOptions::only_plan).
+    #[serde(skip)]
+    pub(super) only_plan: bool,
     #[serde(skip)]
     pub(super) held: Held,
 }

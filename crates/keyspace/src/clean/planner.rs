@@ -180,6 +180,7 @@ impl<'a> Planner<'a> {
                 Err(error) => self.not_seen.push(error.with_causes()),
             }
         }
+        self.stopped |= self.options.stop.is_cancelled();
         match self.not_seen.first() {
             // Where nothing was seen there is no plan, but one error to tell of.
             Some(words) if !seen_any => Err(Error::NothingSeen { reason: words.clone() }),
@@ -307,6 +308,16 @@ impl<'a> Planner<'a> {
         for (id, key, bytes) in small.collect::<Vec<_>>() {
             let form = self.policy.family(id).and_then(|family| family.values);
             let dumped = self.client.keys().dump(std::slice::from_ref(&key)).await.pop();
+            if let Some(Err(error)) = &dumped
+                && error.is_blocked()
+            {
+                let words = format!("values are not decoded: {}", error.with_causes());
+                let skipped = self.skipped.entry(CleanTask::Integrity).or_default();
+                if !skipped.contains(&words) {
+                    skipped.push(words);
+                }
+                return Ok(());
+            }
             let (Some(form), Some(Ok(Some(value)))) = (form, dumped) else { continue };
             if !values::decodes(&value.payload, form) {
                 let family = self.policy.family(id).map_or_else(String::new, |family| family.name.clone());
@@ -372,7 +383,8 @@ impl<'a> Planner<'a> {
     async fn stamps(&self, node: &NodeAddress, suspects: &[Suspect]) -> Result<Vec<Option<ValueStamp>>> {
         let mut stamps = vec![None; suspects.len()];
         let needs_stamp = |suspect: &Suspect| {
-            suspect.intent != Intent::Mark
+            !self.options.only_plan
+                && suspect.intent != Intent::Mark
                 && suspect.record.idle.is_none_or(|idle| idle < FRESH)
                 && suspect.record.memory_bytes.is_none_or(|bytes| bytes <= self.options.max_value_bytes)
         };
@@ -423,6 +435,7 @@ impl<'a> Planner<'a> {
             tasks,
             not_seen: self.not_seen,
             stopped: self.stopped,
+            only_plan: self.options.only_plan,
             held: Held { spill: self.spill, rounds: self.tally.rounds(), lines: self.tally.lines() },
         }
     }

@@ -78,11 +78,15 @@ pub async fn plan_reclaim(client: &CacheClient) -> Result<Vec<ReclaimPlan>> {
     for server in primaries(client).await? {
         let node = server.node().to_string();
         let plan = match server.info().await {
-            Ok(info) => {
-                let active = server.config("activedefrag").await;
-                let active = active.ok().and_then(|it| it.get("activedefrag").map(|on| on == "yes"));
-                judge(node, &info, active)
-            }
+            Ok(info) => match judge(node.clone(), &info, None) {
+                // What is configured is asked for where it matters: the right to ask shows passwords, too.
+                plan if matches!(plan.action, Reclaim::Nothing | Reclaim::Unknown) => plan,
+                _ => {
+                    let active = server.config("activedefrag").await;
+                    let active = active.ok().and_then(|it| it.get("activedefrag").map(|on| on == "yes"));
+                    judge(node, &info, active)
+                }
+            },
             Err(error) => ReclaimPlan {
                 node,
                 action: Reclaim::Unknown,

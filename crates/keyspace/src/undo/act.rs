@@ -2,7 +2,7 @@
 //!
 //! An undo file is an RDB file that any server of its version loads. What else has to be known stands in aux fields, which
 //! servers pass by: who wrote the file (`larder-undo`), what was done to the key that follows (`larder-act`), which keys were
-//! left alone after all (`larder-left`), and the checksum of everything in front of it (`larder-crc`), at which a file that
+//! left alone after all (`larder-left`, the number of the key in the file, from 0 on), and the checksum of everything in front of it (`larder-crc`), at which a file that
 //! was cut short is still known to be sound.
 
 use serde::{Deserialize, Serialize};

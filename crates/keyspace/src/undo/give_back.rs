@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     act::Act,
     reader::{Kept, UndoFile},
+    same_value::hold_same,
 };
-use crate::{Result, clock::now_ms, paced::in_steps};
+use crate::{Error, Result, clock::now_ms, error::with_cause, paced::in_steps_until};
 
 /// How keys are given back.
 #[derive(Clone, Debug)]
@@ -56,6 +57,12 @@ pub struct UndoPlan {
     /// What becomes of them.
     #[serde(flatten)]
     pub count: UndoCount,
+    /// Keys that could not be given back.
+    pub failed: u64,
+    /// What the first of those would fail with.
+    pub failures: Vec<String>,
+    /// Whether it was ended before the last key.
+    pub stopped: bool,
 }
 
 /// What was given back.
@@ -92,14 +99,19 @@ const READ_AHEAD: usize = 16;
 /// [`Error::Refused`](crate::Error::Refused) for a file that changed meanwhile, [`Error::Cache`](crate::Error::Cache) where
 /// the cache cannot be asked.
 pub async fn plan_undo(client: &CacheClient, file: &UndoFile, options: &UndoOptions) -> Result<UndoPlan> {
-    let mut plan = UndoPlan { keys: file.keys(), ..UndoPlan::default() };
+    let mut outcome = UndoOutcome { keys: file.keys(), ..UndoOutcome::default() };
     let mut batches = Batches::of(file, options);
-    while let Some(batch) = batches.next(&mut plan.count).await? {
-        for step in steps(client, &batch, options).await? {
-            plan.count.add(&step);
+    while !outcome.stopped
+        && let Some(batch) = batches.next(&mut outcome.count).await?
+    {
+        let steps = steps(client, &batch, options).await?;
+        for (kept, step) in batch.iter().zip(&steps) {
+            outcome.add(&kept.key, step);
         }
+        outcome.stopped |= steps.len() < batch.len();
     }
-    Ok(plan)
+    let UndoOutcome { keys, count, failed, failures, stopped } = outcome;
+    Ok(UndoPlan { keys, count, failed, failures, stopped })
 }
 
 /// Gives back everything that was not written since, with the TTL that is left of the old one. It can be stopped, and done
@@ -110,19 +122,38 @@ pub async fn plan_undo(client: &CacheClient, file: &UndoFile, options: &UndoOpti
 pub async fn undo(client: &CacheClient, file: &UndoFile, options: &UndoOptions) -> Result<UndoOutcome> {
     let mut outcome = UndoOutcome { keys: file.keys(), ..UndoOutcome::default() };
     let mut batches = Batches::of(file, options);
-    while let Some(batch) = batches.next(&mut outcome.count).await? {
-        if options.stop.is_cancelled() {
-            outcome.stopped = true;
-            break;
-        }
-        let steps = steps(client, &batch, options).await?;
-        restore(client, &batch, &steps, options, &mut outcome).await;
-        change(client, &batch, &steps, options, &mut outcome).await;
-        for step in steps.iter().filter(|step| matches!(step, Step::Leave(_))) {
-            outcome.count.add(step);
+    while !outcome.stopped {
+        match give_back(client, &mut batches, options, &mut outcome).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            // What was done by then is not to be forgotten.
+            Err(error) if outcome.given_back() > 0 => {
+                outcome.fail_rest(&error);
+                break;
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(outcome)
+}
+
+/// Gives back the next batch; tells whether there was one.
+async fn give_back(
+    client: &CacheClient,
+    batches: &mut Batches,
+    options: &UndoOptions,
+    outcome: &mut UndoOutcome,
+) -> Result<bool> {
+    let Some(batch) = batches.next(&mut outcome.count).await? else { return Ok(false) };
+    let steps = steps(client, &batch, options).await?;
+    let is_settled = |step: &Step| matches!(step, Step::Leave(_) | Step::Fail(_));
+    for (kept, step) in batch.iter().zip(&steps).filter(|(_, step)| is_settled(step)) {
+        outcome.add(&kept.key, step);
+    }
+    outcome.stopped |= steps.len() < batch.len();
+    restore(client, &batch, &steps, options, outcome).await;
+    change(client, &steps, options, outcome).await;
+    Ok(true)
 }
 
 /// What is done with one key.
@@ -131,23 +162,38 @@ enum Step {
     Restore { ttl: Ttl, payload: Bytes },
     Change(GuardedChange),
     Leave(&'static str),
+    Fail(String),
 }
 
 impl UndoCount {
-    fn add(&mut self, step: &Step) {
-        match step {
-            Step::Restore { .. } => self.restored += 1,
-            Step::Change(_) => self.ttl_given_back += 1,
-            Step::Leave(reason) => self.leave(reason),
-        }
-    }
-
     fn leave(&mut self, reason: &'static str) {
         *self.left_alone.entry(reason).or_default() += 1;
     }
 }
 
 impl UndoOutcome {
+    /// Returns how many keys were given back, in whole or their time.
+    fn given_back(&self) -> u64 {
+        self.count.restored + self.count.ttl_given_back
+    }
+
+    fn add(&mut self, key: &Bytes, step: &Step) {
+        match step {
+            Step::Restore { .. } => self.count.restored += 1,
+            Step::Change(_) => self.count.ttl_given_back += 1,
+            Step::Leave(reason) => self.count.leave(reason),
+            Step::Fail(words) => self.fail(key, words),
+        }
+    }
+
+    /// The keys that were not come to could not be given back.
+    fn fail_rest(&mut self, error: &Error) {
+        let left_alone: u64 = self.count.left_alone.values().sum();
+        let settled = self.given_back() + left_alone + self.failed;
+        self.failed += self.keys.saturating_sub(settled).max(1);
+        self.failures.push(with_cause(error));
+    }
+
     fn fail(&mut self, key: &Bytes, error: &dyn std::fmt::Display) {
         self.failed += 1;
         if self.failures.len() < MOST_FAILURES {
@@ -156,13 +202,23 @@ impl UndoOutcome {
     }
 }
 
-/// What is in the cache now decides what is done.
+/// What is in the cache now decides what is done; where it was stopped, there are steps for the first keys only.
 async fn steps(client: &CacheClient, batch: &[Kept], options: &UndoOptions) -> Result<Vec<Step>> {
     let keys: Vec<Bytes> = batch.iter().map(|kept| kept.key.clone()).collect();
     let node = NodeAddress::new(client.name());
-    let found = in_steps(&options.pace, &node, &keys, 4, |keys| client.keys().dump(keys)).await;
+    let dump = |keys| client.keys().dump(keys);
+    let mut found = in_steps_until(&options.stop, &options.pace, &node, &keys, 4, dump).await;
+    if found.iter().all(Result::is_err)
+        && let Some(Err(error)) = found.pop()
+    {
+        return Err(error.into());
+    }
     let now = now_ms();
-    batch.iter().zip(found).map(|(kept, found)| step(kept, found?.as_ref(), now)).collect()
+    let steps = batch.iter().zip(found).map(|(kept, found)| match found {
+        Ok(found) => step(kept, found.as_ref(), now).unwrap_or_else(|error| Step::Fail(with_cause(&error))),
+        Err(error) => Step::Fail(error.with_causes()),
+    });
+    Ok(steps.collect())
 }
 
 fn step(kept: &Kept, found: Option<&DumpedValue>, now_ms: i64) -> Result<Step> {
@@ -183,8 +239,8 @@ fn step(kept: &Kept, found: Option<&DumpedValue>, now_ms: i64) -> Result<Step> {
 }
 
 fn time_given_back(kept: &Kept, at_ms: i64, found: &DumpedValue, payload: &Bytes) -> Step {
-    let (before, now) = (ValueStamp::of(payload), ValueStamp::of(&found.payload));
-    let Some(value) = now.filter(|_| before == now) else { return Step::Leave(WRITTEN_SINCE) };
+    let value = ValueStamp::of(&found.payload).filter(|_| hold_same(payload, &found.payload));
+    let Some(value) = value else { return Step::Leave(WRITTEN_SINCE) };
     if found.expires_at_ms == kept.expires_at_ms {
         return Step::Leave(AS_IT_WAS);
     }
@@ -220,7 +276,9 @@ async fn restore(
         })
         .collect();
     let node = NodeAddress::new(client.name());
-    let answers = in_steps(&options.pace, &node, &items, 1, |items| client.keys().restore(items)).await;
+    let restore = |items| client.keys().restore(items);
+    let answers = in_steps_until(&options.stop, &options.pace, &node, &items, 1, restore).await;
+    outcome.stopped |= answers.len() < items.len();
     for (item, answer) in items.iter().zip(answers) {
         match answer {
             Ok(KeyChange::Done) => outcome.count.restored += 1,
@@ -230,23 +288,18 @@ async fn restore(
     }
 }
 
-async fn change(
-    client: &CacheClient,
-    batch: &[Kept],
-    steps: &[Step],
-    options: &UndoOptions,
-    outcome: &mut UndoOutcome,
-) {
-    let changes: Vec<GuardedChange> = batch
+async fn change(client: &CacheClient, steps: &[Step], options: &UndoOptions, outcome: &mut UndoOutcome) {
+    let changes: Vec<GuardedChange> = steps
         .iter()
-        .zip(steps)
-        .filter_map(|(_, step)| match step {
+        .filter_map(|step| match step {
             Step::Change(change) => Some(change.clone()),
             _ => None,
         })
         .collect();
     let node = NodeAddress::new(client.name());
-    let answers = in_steps(&options.pace, &node, &changes, 1, |changes| client.keys().change(changes)).await;
+    let change = |changes| client.keys().change(changes);
+    let answers = in_steps_until(&options.stop, &options.pace, &node, &changes, 1, change).await;
+    outcome.stopped |= answers.len() < changes.len();
     for (change, answer) in changes.iter().zip(answers) {
         match answer {
             Ok(KeyChange::Done) => outcome.count.ttl_given_back += 1,

@@ -9,9 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use larder_rdb::{Error as RdbError, RawValue, ReadOptions, Reader, Record, Server};
+use larder_rdb::{Checksum, Error as RdbError, RawValue, ReadOptions, Reader, Record, Server};
 
-use super::act::{ACT, Act, CHECKSUM, HEADER, LEFT, UndoHeader, VERSION};
+use super::{
+    act::{ACT, Act, CHECKSUM, HEADER, LEFT, UndoHeader, VERSION},
+    writer::UndoWriter,
+};
 use crate::{Error, Result};
 
 /// An undo file that was read to its end once: it is one, it is sound as far as it goes, and it is known how far.
@@ -23,7 +26,8 @@ pub struct UndoFile {
     is_whole: bool,
     keys: u64,
     sound_until: u64,
-    left: Arc<HashSet<(u64, Box<[u8]>)>>,
+    /// The numbers of the keys that were left alone.
+    left: Arc<HashSet<u64>>,
 }
 
 /// A key as it was before something was done to it.
@@ -40,8 +44,8 @@ impl UndoFile {
     /// had not yet acted on behind that.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::Refused`] for what is no RDB file or is damaged, and [`Error::NoUndo`] for an RDB file that
-    /// is no undo file, or a newer one.
+    /// [`Error::Open`], [`Error::Refused`] for what is no RDB file or is damaged, [`Error::NoUndo`] for an RDB file that is no
+    /// undo file, or a newer one, and [`Error::NothingKept`] for a file that ends before anything was kept in it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut scan = Scan::default();
@@ -51,12 +55,24 @@ impl UndoFile {
             None => true,
             // A file that was cut short ends somewhere; one that is damaged before the last checksum is refused.
             Some(RdbError::Truncated { .. }) if scan.header.is_some() => false,
+            // The file is made before the first key is looked at again.
+            Some(RdbError::Truncated { .. }) if scan.keys == 0 => {
+                return Err(Error::NothingKept { path: path.to_path_buf() });
+            }
             Some(error) => return Err(refused(error)),
         };
         let Some(header) = scan.header else { return Err(Error::NoUndo { path: path.to_path_buf() }) };
         let (keys, sound_until) =
             if is_whole { (scan.keys, scan.offset) } else { (scan.sound_keys, scan.sound_until) };
         Ok(Self { path: path.to_path_buf(), header, is_whole, keys, sound_until, left: Arc::new(scan.left) })
+    }
+
+    /// Looks whether an undo file can be made here, before anything is looked at or changed; nothing is left behind.
+    ///
+    /// # Errors
+    /// [`Error::UndoUnwritable`] where there is such a file already, or none can be written.
+    pub fn try_place(path: impl AsRef<Path>) -> Result<()> {
+        UndoWriter::create(path.as_ref(), UndoHeader::new("", "", 0))?.finish().error.map_or(Ok(()), Err)
     }
 
     /// Returns who wrote it.
@@ -94,7 +110,7 @@ impl UndoFile {
     pub(super) fn each(&self, mut take: impl FnMut(u64, Kept) -> Result<()>) -> Result<()> {
         let refused = |source| Error::Refused { path: self.path.clone(), source };
         let mut reader = open(&self.path)?;
-        let mut act = None;
+        let (mut act, mut number) = (None, 0);
         while reader.offset() < self.sound_until {
             match reader.next_record().map_err(refused)? {
                 None => break,
@@ -102,10 +118,10 @@ impl UndoFile {
                 Some(Record::Key(entry)) => {
                     let (key, meta) = (Bytes::copy_from_slice(entry.key()), entry.meta());
                     let value = entry.raw_value().map_err(refused)?;
-                    let Some(act) = act.take() else { continue };
-                    if !self.left.contains(&(meta.db, Box::from(&key[..]))) {
-                        take(meta.db, Kept { key, act, expires_at_ms: meta.expires_at_ms, value })?;
-                    }
+                    let is_left = self.left.contains(&number);
+                    number += 1;
+                    let Some(act) = act.take().filter(|_| !is_left) else { continue };
+                    take(meta.db, Kept { key, act, expires_at_ms: meta.expires_at_ms, value })?;
                 }
                 Some(_) => {}
             }
@@ -128,14 +144,19 @@ struct Scan {
     offset: u64,
     sound_keys: u64,
     sound_until: u64,
-    left: HashSet<(u64, Box<[u8]>)>,
-    database: u64,
+    left: HashSet<u64>,
+    /// What was left alone as far as is not yet known to be sound.
+    left_since: Vec<u64>,
 }
 
 impl Scan {
     /// Gives what ended the reading before the end of the file.
     fn read(&mut self, path: &Path) -> Result<Option<RdbError>> {
-        let mut reader = open(path)?;
+        let mut reader = match open(path) {
+            Ok(reader) => reader,
+            Err(Error::Refused { source, .. }) => return Ok(Some(source)),
+            Err(error) => return Err(error),
+        };
         loop {
             // The checksum is of what lies in front of the field that holds it.
             let refused = |source| Error::Refused { path: path.to_path_buf(), source };
@@ -143,6 +164,12 @@ impl Scan {
             match reader.next_record() {
                 Ok(None) => {
                     self.offset = reader.offset();
+                    self.left.extend(self.left_since.drain(..));
+                    // Without a checksum damage would go unseen, and no undo file is without one.
+                    let Checksum::Verified(_) = reader.checksum() else {
+                        let computed = so_far.unwrap_or(0);
+                        return Ok(Some(RdbError::Checksum { stored: 0, computed, bytes: before }));
+                    };
                     return Ok(None);
                 }
                 Ok(Some(Record::Aux { name, value })) if name == HEADER => {
@@ -159,12 +186,13 @@ impl Scan {
                         return Ok(Some(RdbError::Checksum { stored, computed, bytes: before }));
                     }
                     (self.sound_keys, self.sound_until) = (self.keys, reader.offset());
+                    self.left.extend(self.left_since.drain(..));
                 }
                 Ok(Some(Record::Aux { name, value })) if name == LEFT => {
-                    self.left.insert((self.database, value.into()));
+                    let number = std::str::from_utf8(value).ok().and_then(|it| it.parse::<u64>().ok());
+                    self.left_since.extend(number.filter(|number| *number < self.keys));
                 }
                 Ok(Some(Record::Key(entry))) => {
-                    self.database = entry.meta().db;
                     // The value is passed by now, so that the next record begins where the reader is.
                     match entry.skim() {
                         Ok(_) => self.keys += 1,

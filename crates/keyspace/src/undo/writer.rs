@@ -21,6 +21,28 @@ pub(crate) struct UndoWriter {
     /// Begun with the first value, whose version of the format the file has.
     open: Option<Writer<File>>,
     keys: u64,
+    /// How many of them were left alone after all.
+    left: u64,
+    /// What is on the disk for certain.
+    sound: Sound,
+}
+
+/// How far a file is sound, and how many keys it gives back up to there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sound {
+    bytes: u64,
+    keys: u64,
+}
+
+/// What became of an undo file.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Where it is; `None` where nothing was kept, and it is gone.
+    pub(crate) path: Option<PathBuf>,
+    /// Keys that it gives back.
+    pub(crate) keys: u64,
+    /// Why it has no end.
+    pub(crate) error: Option<Error>,
 }
 
 impl UndoWriter {
@@ -28,23 +50,19 @@ impl UndoWriter {
     pub(crate) fn create(path: &Path, header: UndoHeader) -> Result<Self> {
         // The place is tried now: a folder that cannot be written is known before anything was looked at.
         new_file(path).map_err(|source| unwritable(path, source))?;
-        Ok(Self { path: path.to_path_buf(), header, open: None, keys: 0 })
+        Ok(Self { path: path.to_path_buf(), header, open: None, keys: 0, left: 0, sound: Sound::default() })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn keys(&self) -> u64 {
-        self.keys
-    }
-
-    /// Writes a key as it is before something is done to it.
+    /// Writes a key as it is before something is done to it, and returns its number in the file.
     ///
     /// # Errors
     /// [`Error::Unkept`] where this value cannot be kept, and the file is as it was; [`Error::UndoUnwritable`] where the file
     /// is at fault, and nothing more may be done.
-    pub(crate) fn keep(&mut self, key: &Bytes, database: u64, value: &DumpedValue, act: Act) -> Result<()> {
+    pub(crate) fn keep(&mut self, key: &Bytes, database: u64, value: &DumpedValue, act: Act) -> Result<u64> {
         let unkept = |source| Error::Unkept { key: crate::KeyName::new(key), source };
         let payload = Payload::parse(&value.payload).map_err(unkept)?;
         let raw = RawValue::from_payload(&value.payload).map_err(unkept)?;
@@ -65,14 +83,18 @@ impl UndoWriter {
         writer.aux(ACT, act.to_text().as_bytes()).map_err(broken)?;
         writer.raw_value(key, &meta, &raw).map_err(broken)?;
         self.keys += 1;
-        Ok(())
+        Ok(self.keys - 1)
     }
 
-    /// Writes that a key which was kept was left alone after all.
-    pub(crate) fn left_alone(&mut self, key: &[u8]) -> Result<()> {
+    /// Writes that a key which was kept was left alone after all. It is told by its number, because a sweep may come across
+    /// the same key twice, so that it is kept twice, and changed once.
+    pub(crate) fn left_alone(&mut self, number: u64) -> Result<()> {
         let path = self.path.clone();
+        self.left += 1;
         match &mut self.open {
-            Some(writer) => writer.aux(LEFT, key).map_err(|error| failed(&path, error)),
+            Some(writer) => {
+                writer.aux(LEFT, number.to_string().as_bytes()).map_err(|error| failed(&path, error))
+            }
             None => Ok(()),
         }
     }
@@ -84,18 +106,34 @@ impl UndoWriter {
         let checksum = writer.checkpoint().map_err(|error| failed(&path, error))?;
         writer.aux(CHECKSUM, format!("{checksum:016x}").as_bytes()).map_err(|error| failed(&path, error))?;
         writer.checkpoint().map_err(|error| failed(&path, error))?;
-        writer.get_ref().sync_data().map_err(|source| unwritable(&path, source))
+        writer.get_ref().sync_data().map_err(|source| unwritable(&path, source))?;
+        self.sound = Sound { bytes: writer.written(), keys: self.keys - self.left };
+        Ok(())
     }
 
-    /// Ends the file. One in which nothing was kept is removed, and gives no path.
-    pub(crate) fn finish(mut self) -> Result<Option<PathBuf>> {
-        let Some(writer) = self.open.take() else {
-            std::fs::remove_file(&self.path).map_err(|source| unwritable(&self.path, source))?;
-            return Ok(None);
+    /// Ends the file. One in which nothing was kept is removed.
+    pub(crate) fn finish(mut self) -> Ended {
+        let Some(writer) = self.open.take() else { return self.cut_off() };
+        let done = writer.finish().map_err(|error| failed(&self.path, error));
+        match done.and_then(|file| file.sync_all().map_err(|source| unwritable(&self.path, source))) {
+            Ok(()) => Ended { path: Some(self.path), keys: self.keys - self.left, error: None },
+            Err(error) => Ended { error: Some(error), ..self.cut_off() },
+        }
+    }
+
+    /// Ends a file that could not be written where it is known to be sound. Whatever came behind that may have holes, and
+    /// nothing was done to the keys in it.
+    pub(crate) fn cut_off(mut self) -> Ended {
+        self.open = None;
+        let Sound { bytes, keys } = self.sound;
+        let cut = if bytes == 0 {
+            std::fs::remove_file(&self.path)
+        } else {
+            let file = OpenOptions::new().write(true).open(&self.path);
+            file.and_then(|file| file.set_len(bytes).and_then(|()| file.sync_all()))
         };
-        let file = writer.finish().map_err(|error| failed(&self.path, error))?;
-        file.sync_all().map_err(|source| unwritable(&self.path, source))?;
-        Ok(Some(self.path))
+        let path = (bytes > 0).then(|| self.path.clone());
+        Ended { path, keys, error: cut.err().map(|source| unwritable(&self.path, source)) }
     }
 
     fn writer(&mut self, server: Server) -> Result<&mut Writer<File>> {
