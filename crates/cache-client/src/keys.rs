@@ -253,6 +253,13 @@ pub trait Keys: Debug + Send + Sync {
     /// Returns what is asked for of keys; `None` for a key that is not there.
     async fn look(&self, keys: &[Bytes], fields: KeyFields) -> Vec<Result<Option<KeyRecord>>>;
 
+    /// Returns what the servers' clock says, in milliseconds since 1970: moments that a server is told, or tells, are of that
+    /// clock, whatever the clock of this machine says.
+    ///
+    /// # Errors
+    /// The server cannot be asked, or refuses.
+    async fn clock_ms(&self) -> Result<i64>;
+
     /// Sets or removes the time that keys have left.
     async fn expire(&self, changes: &[(Bytes, Ttl)]) -> Vec<Result<KeyChange>>;
 

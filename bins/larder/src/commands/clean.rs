@@ -267,7 +267,7 @@ fn configure(
         options.pace = Arc::new(Capped::new(Arc::clone(&options.pace), most));
     }
     if policy.orphans().is_some_and(|rule| rule.grace.is_some()) {
-        options.marks = Some(settings.file.clean.marks_path());
+        options.marks = Some(settings.file.clean.marks_path(&settings.url.name()));
     }
 }
 

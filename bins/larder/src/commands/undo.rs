@@ -96,11 +96,21 @@ pub(crate) async fn run(args: &UndoArgs, settings: &Settings) -> Result<ExitCode
         (outcome.failed, outcome.failures, outcome.stopped) = (plan.failed, plan.failures, plan.stopped);
     }
     print(args, settings, &file, &outcome)?;
-    Ok(match (outcome.failed > 0 || outcome.stopped, outcome.count.restored + outcome.count.ttl_given_back) {
-        (false, _) => ExitCode::SUCCESS,
-        (true, 0) => ExitCode::from(FAILED),
-        (true, _) => ExitCode::from(PARTIAL),
-    })
+    let elsewhere = outcome.count.of_other_databases();
+    if elsewhere > 0 {
+        message::warning(&format!("{elsewhere} keys are of another database than {} names", client.name()));
+        message::hint("the number of the database is the path of the URL, as in redis://HOST:PORT/3");
+    }
+    Ok(
+        match (
+            outcome.failed > 0 || outcome.stopped || elsewhere > 0,
+            outcome.count.restored + outcome.count.ttl_given_back,
+        ) {
+            (false, _) => ExitCode::SUCCESS,
+            (true, 0) => ExitCode::from(FAILED),
+            (true, _) => ExitCode::from(PARTIAL),
+        },
+    )
 }
 
 fn record(args: &UndoArgs, settings: &Settings, outcome: &UndoOutcome, cache: &str) -> Result<()> {

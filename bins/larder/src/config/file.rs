@@ -165,8 +165,13 @@ impl Clean {
         self.undo_folder.join("audit.jsonl")
     }
 
-    pub(crate) fn marks_path(&self) -> PathBuf {
-        self.undo_folder.join("marks.jsonl")
+    /// Each cache has marks of its own: what its name has that a file's may not is left out.
+    pub(crate) fn marks_path(&self, cache: &str) -> PathBuf {
+        let plain: String = cache
+            .chars()
+            .map(|character| if character.is_ascii_alphanumeric() { character } else { '_' })
+            .collect();
+        self.undo_folder.join(format!("marks_{plain}.jsonl"))
     }
 
     /// Makes the folder of undo files, which hold values: only its owner can look into it.

@@ -265,7 +265,7 @@ fn what_makes_no_sense_is_refused() -> Result<()> {
     let larder = Larder::new();
     larder.ends(2, &["keys", "report", "redis://h:notaport"])?.says("is wrong")?;
     larder.ends(2, &["keys", "report", "memory:sample", "--depth", "0"])?.says("1 to 16 segments")?;
-    larder.ends(2, &["keys", "report", "memory:sample", "--rate", "fast"])?.says("nor max")?;
+    larder.ends(2, &["keys", "report", "memory:sample", "--rate", "fast"])?.says("`max`")?;
     larder.ends(2, &["keys", "report", "memory:sample", "--fields", "size"])?.says("possible values")?;
     larder
         .ends(2, &["keys", "report", "memory:sample", "--resume", "x", "--replica"])?

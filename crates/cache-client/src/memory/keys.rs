@@ -75,6 +75,10 @@ impl Keys for MemoryCache {
         keys.iter().map(|key| Ok(record(self, key, fields))).collect()
     }
 
+    async fn clock_ms(&self) -> Result<i64> {
+        Ok(moment::now_ms())
+    }
+
     async fn change(&self, changes: &[GuardedChange]) -> Vec<Result<KeyChange>> {
         let (cache, wanted) = (self.clone(), changes.to_vec());
         let work = move || wanted.iter().map(|change| guarded(&cache, change)).collect();

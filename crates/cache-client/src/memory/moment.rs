@@ -29,6 +29,11 @@ pub(super) fn agree(expected_ms: Option<i64>, ttl: Ttl) -> bool {
     }
 }
 
+/// This moment, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    i64::try_from(now().as_millis()).unwrap_or(i64::MAX)
+}
+
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

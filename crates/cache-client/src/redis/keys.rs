@@ -66,6 +66,16 @@ impl Keys for RedisKeys {
         records
     }
 
+    /// The clocks of a cluster are taken to agree: nodes whose clocks do not are no cluster for long.
+    async fn clock_ms(&self) -> Result<i64> {
+        let shards = self.sweeper.shards.shards().await?;
+        let link = shards.first().map_or(&self.link, |shard| &shard.link);
+        let answer = link.run(cmd("TIME"), Effect::Read).await?;
+        let request = Request { node: link.node(), command: "TIME", timeout: Duration::ZERO };
+        let (seconds, microseconds): (i64, i64) = read(answer, request)?;
+        Ok(seconds.saturating_mul(1000).saturating_add(microseconds / 1000))
+    }
+
     async fn change(&self, changes: &[GuardedChange]) -> Vec<Result<KeyChange>> {
         let commands = changes.iter().map(guarded::command).collect();
         let answers = self.link.run_all(commands, Effect::Write).await;

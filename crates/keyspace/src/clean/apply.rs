@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    clock::now_ms,
+    clock::{ServerClock, now_ms},
     error::with_cause,
     paced::in_steps_until,
     undo::{Act, UndoHeader, UndoWriter},
@@ -56,6 +56,10 @@ pub async fn apply_clean(
     // Everything that can fail before there is a file comes before.
     let mut batches = Batches::new(plan)?;
     let marks = options.marks.as_ref().map(|path| Marks::open(path, client.name())).transpose()?;
+    let clock = match plan.held.clock {
+        Some(clock) => clock,
+        None => ServerClock::of(client).await?,
+    };
     let header = UndoHeader::new(plan.cache.clone(), plan.policy.clone(), now_ms());
     let undo = UndoWriter::create(undo_file, header)?;
     let mut applier = Applier {
@@ -67,6 +71,7 @@ pub async fn apply_clean(
         marks,
         outcome: CleanOutcome::default(),
         broken: false,
+        clock,
     };
     while !applier.broken && !applier.outcome.stopped {
         match batches.next() {
@@ -144,6 +149,7 @@ struct Applier<'a> {
     outcome: CleanOutcome,
     /// The undo file cannot be written any more.
     broken: bool,
+    clock: ServerClock,
 }
 
 /// A key that was kept, and what is done to it.
@@ -226,7 +232,7 @@ impl Applier<'_> {
 
     /// Looks whether the reason still holds, and writes the key down.
     fn keep(&mut self, candidate: &Candidate, key: Bytes, value: &DumpedValue) -> Result<Option<Kept>> {
-        let now = now_ms();
+        let now = self.clock.now_ms();
         if let Err(reason) = still_holds(candidate, value, now) {
             self.leave(candidate, reason);
             return Ok(None);

@@ -10,6 +10,7 @@ mod options;
 mod outcome;
 mod plan;
 mod planner;
+mod recent;
 mod recheck;
 mod reclaim;
 mod tally;

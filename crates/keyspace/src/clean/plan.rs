@@ -9,7 +9,7 @@ use super::{
     limits::LimitExceeded,
     options::CleanTask,
 };
-use crate::{Error, KeyName, Result};
+use crate::{Error, KeyName, Result, clock::ServerClock};
 
 /// What is wrong with keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -121,6 +121,8 @@ pub struct CleanPlan {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) spill: Spill,
+    /// The servers' clock, where they tell it.
+    pub(super) clock: Option<ServerClock>,
     /// The round that counts, of each shard.
     pub(super) rounds: Vec<u32>,
     /// The task, the family and the reason of each line that candidates name.

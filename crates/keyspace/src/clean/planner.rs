@@ -18,11 +18,16 @@ use super::{
     marks::Marks,
     options::{CleanOptions, CleanTask},
     plan::{Action, CleanPlan, Held, LineName, PlanLine, Reason, TaskPlan},
+    recent::Recent,
     recheck::FRESH,
     tally::Tally,
     values,
 };
-use crate::{Error, Facts, Family, FamilyId, Policy, Result, Violations, clock::now_ms, paced::in_steps};
+use crate::{
+    Error, Facts, Family, FamilyId, Policy, Result, Violations,
+    clock::{ServerClock, now_ms},
+    paced::in_steps,
+};
 
 /// Looks at every key once and plans what the policy asks for. Nothing is changed.
 ///
@@ -35,6 +40,7 @@ use crate::{Error, Facts, Family, FamilyId, Policy, Result, Violations, clock::n
 pub async fn plan_clean(client: &CacheClient, policy: &Policy, options: &CleanOptions) -> Result<CleanPlan> {
     let mut planner = Planner::new(client, policy, options)?;
     planner.probe().await?;
+    planner.clock = ServerClock::of(client).await.ok();
     if options.tasks.iter().any(|task| task.is_of_keys()) {
         planner.sweep().await?;
     }
@@ -61,6 +67,10 @@ struct Planner<'a> {
     skipped: BTreeMap<CleanTask, Vec<String>>,
     not_seen: Vec<String>,
     stopped: bool,
+    clock: Option<ServerClock>,
+    recent: Recent,
+    /// Whether it was said that idle times are not known.
+    idle_is_unknown: bool,
 }
 
 /// A key that something is to be done about, before all is known of it.
@@ -86,6 +96,9 @@ impl<'a> Planner<'a> {
             skipped: BTreeMap::new(),
             not_seen: Vec::new(),
             stopped: false,
+            clock: None,
+            recent: Recent::default(),
+            idle_is_unknown: false,
         })
     }
 
@@ -199,6 +212,7 @@ impl<'a> Planner<'a> {
             if let Some(id) = family.filter(|id| self.is_to_be_decoded(*id, &record)) {
                 decoded.push((id, record.key.clone()));
             }
+            self.note_unknown_idle(family, &record);
             if violations.is_empty() {
                 continue;
             }
@@ -207,6 +221,23 @@ impl<'a> Planner<'a> {
         }
         self.decode(shard, &batch.node, decoded).await?;
         self.complete(shard, batch.round, &batch.node, suspects).await
+    }
+
+    /// Where servers evict by frequency they do not know how long a key was not used, and rules that ask for it find nothing.
+    fn note_unknown_idle(&mut self, family: Option<FamilyId>, record: &KeyRecord) {
+        let asks = |rule: &crate::OrphanRule| rule.min_idle.is_some() || rule.grace.is_some();
+        let is_asked = family.is_none() && self.policy.orphans().is_some_and(asks);
+        let is_orphan = is_asked && lies_within(self.policy, &record.key);
+        if self.idle_is_unknown
+            || !is_orphan
+            || record.idle.is_some()
+            || !self.options.does(CleanTask::Orphans)
+        {
+            return;
+        }
+        self.idle_is_unknown = true;
+        let words = "min_idle and grace of [orphans] need idle times, which a server that evicts by frequency does not know";
+        self.skipped.entry(CleanTask::Orphans).or_default().push(words.to_owned());
     }
 
     /// Counts what nothing is done about.
@@ -345,18 +376,22 @@ impl<'a> Planner<'a> {
         if suspects.is_empty() {
             return Ok(());
         }
-        let unknown: Vec<usize> =
-            (0..suspects.len()).filter(|index| suspects[*index].record.memory_bytes.is_none()).collect();
+        suspects.retain(|suspect| self.recent.is_new(shard, round, &suspect.record.key));
+        let is_unknown =
+            |suspect: &Suspect| suspect.record.memory_bytes.is_none() || suspect.record.idle.is_none();
+        let unknown: Vec<usize> = (0..suspects.len()).filter(|index| is_unknown(&suspects[*index])).collect();
         let keys: Vec<Bytes> = unknown.iter().map(|index| suspects[*index].record.key.clone()).collect();
         let found = self.look(node, &keys, BEFORE_ACTING - self.blocked).await?;
         for (index, record) in unknown.into_iter().zip(found) {
             if let Some(record) = record {
-                suspects[index].record.memory_bytes = record.memory_bytes;
-                suspects[index].record.idle = record.idle;
+                let known = &mut suspects[index].record;
+                known.memory_bytes = known.memory_bytes.or(record.memory_bytes);
+                known.idle = known.idle.or(record.idle);
             }
         }
         let stamps = self.stamps(node, &suspects).await?;
-        let seen_at_ms = now_ms();
+        let clock = self.clock.unwrap_or_else(ServerClock::of_this_machine);
+        let seen_at_ms = clock.now_ms();
         for (suspect, stamp) in suspects.into_iter().zip(stamps) {
             let line = self.tally.line(&suspect.line);
             let bytes = suspect.record.memory_bytes.unwrap_or(0);
@@ -436,7 +471,12 @@ impl<'a> Planner<'a> {
             not_seen: self.not_seen,
             stopped: self.stopped,
             only_plan: self.options.only_plan,
-            held: Held { spill: self.spill, rounds: self.tally.rounds(), lines: self.tally.lines() },
+            held: Held {
+                clock: self.clock,
+                spill: self.spill,
+                rounds: self.tally.rounds(),
+                lines: self.tally.lines(),
+            },
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     reader::{Kept, UndoFile},
     same_value::hold_same,
 };
-use crate::{Error, Result, clock::now_ms, error::with_cause, paced::in_steps_until};
+use crate::{Error, Result, clock::ServerClock, error::with_cause, paced::in_steps_until};
 
 /// How keys are given back.
 #[derive(Clone, Debug)]
@@ -166,6 +166,12 @@ enum Step {
 }
 
 impl UndoCount {
+    /// Returns how many keys were left alone because they are of another database than the client works on.
+    #[must_use]
+    pub fn of_other_databases(&self) -> u64 {
+        self.left_alone.get(OTHER_DATABASE).copied().unwrap_or(0)
+    }
+
     fn leave(&mut self, reason: &'static str) {
         *self.left_alone.entry(reason).or_default() += 1;
     }
@@ -213,7 +219,7 @@ async fn steps(client: &CacheClient, batch: &[Kept], options: &UndoOptions) -> R
     {
         return Err(error.into());
     }
-    let now = now_ms();
+    let now = ServerClock::of(client).await?.now_ms();
     let steps = batch.iter().zip(found).map(|(kept, found)| match found {
         Ok(found) => step(kept, found.as_ref(), now).unwrap_or_else(|error| Step::Fail(with_cause(&error))),
         Err(error) => Step::Fail(error.with_causes()),

@@ -90,7 +90,7 @@ impl UndoFile {
     /// Returns how many keys it gives back at the most.
     #[must_use]
     pub fn keys(&self) -> u64 {
-        self.keys - self.left.len() as u64
+        self.keys.saturating_sub(self.left.len() as u64)
     }
 
     /// Returns the databases and keys that are given back, by their names.

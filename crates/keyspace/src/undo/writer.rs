@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use larder_cache_client::DumpedValue;
-use larder_rdb::{KeyMeta, Payload, RawValue, Server, WriteOptions, Writer};
+use larder_rdb::{Format, KeyMeta, Payload, RawValue, Server, WriteOptions, Writer};
 
 use super::act::{ACT, Act, CHECKSUM, HEADER, LEFT, UndoHeader};
 use crate::{Error, Result};
@@ -66,7 +66,7 @@ impl UndoWriter {
         let unkept = |source| Error::Unkept { key: crate::KeyName::new(key), source };
         let payload = Payload::parse(&value.payload).map_err(unkept)?;
         let raw = RawValue::from_payload(&value.payload).map_err(unkept)?;
-        let server = Server::writing(payload.format());
+        let server = file_of(payload.format());
         let mut meta = KeyMeta::in_db(database);
         meta.expires_at_ms = value.expires_at_ms;
         meta.idle_s = value.idle.map(|idle| idle.as_secs());
@@ -154,6 +154,14 @@ impl UndoWriter {
         self.open.as_mut().ok_or_else(|| unwritable(path, io::Error::other("it is not open")))
     }
 }
+
+/// The server whose files hold values of a format and the facts beside them. An embedded cache gives values in the oldest
+/// format that has their layout, and formats before version 7 have no aux fields.
+fn file_of(format: Format) -> Server {
+    if format.version() < FIRST_WITH_AUX { Server::redis(8, 10) } else { Server::writing(format) }
+}
+
+const FIRST_WITH_AUX: u16 = 7;
 
 fn failed(path: &Path, error: larder_rdb::Error) -> Error {
     let source = match error {

@@ -9,9 +9,14 @@ use larder_test_support::{Fate, TestCluster, TestServer, on_every_server, seed, 
 
 use super::{digest, options, plan, planned, reach};
 
-const KEYS: u64 = 1_000_000;
-/// A cluster is the same code on every server, so one that is smaller will do on most of them.
-const CLUSTER_KEYS: u64 = 1_000_000;
+/// How many keys there are: 200,000, or what `LARDER_TEST_KEYS` says. A million take some minutes on every server:
+///
+/// ```text
+/// LARDER_TEST_KEYS=1000000 cargo nextest run --release -p larder-integration-tests million
+/// ```
+fn keys() -> u64 {
+    std::env::var("LARDER_TEST_KEYS").ok().and_then(|keys| keys.parse().ok()).unwrap_or(200_000)
+}
 
 fn names(keys: u64, fate: Fate) -> BTreeSet<String> {
     (0..keys).map(seeded_key).filter(|key| key.fate == fate).map(|key| key.name).collect()
@@ -70,9 +75,9 @@ async fn there_and_back(client: &CacheClient, servers: &[TestServer], keys: u64)
 async fn a_million_keys_are_planned_cleaned_and_given_back() {
     on_every_server(async |program| {
         let server = TestServer::builder(program).config("enable-debug-command yes").start()?;
-        seed(&mut server.admin()?, KEYS)?;
+        seed(&mut server.admin()?, keys())?;
         let client = reach(&server.url()).await?;
-        there_and_back(&client, std::slice::from_ref(&server), KEYS).await
+        there_and_back(&client, std::slice::from_ref(&server), keys()).await
     })
     .await;
 }
@@ -87,9 +92,9 @@ async fn a_million_keys_of_a_cluster_are_planned_cleaned_and_given_back() {
         }
         let seeds: Vec<String> = cluster.servers.iter().map(TestServer::url).collect();
         let mut connection = redis::cluster::ClusterClient::new(seeds)?.get_connection()?;
-        seed_cluster(&mut connection, CLUSTER_KEYS)?;
+        seed_cluster(&mut connection, keys())?;
         let client = reach(&cluster.url()).await?;
-        there_and_back(&client, &cluster.servers, CLUSTER_KEYS).await
+        there_and_back(&client, &cluster.servers, keys()).await
     })
     .await;
 }
