@@ -109,7 +109,7 @@ mod tests {
             (&b"+OK\r\n"[..], Scanned::Whole(5)),
             (b":12\r\n:13\r\n", Scanned::Whole(5)),
             (b"-ERR x\r\n", Scanned::Whole(8)),
-            (b"$3\r\na\r\r\n", Scanned::Whole(9)),
+            (b"$3\r\na\r\n\r\n", Scanned::Whole(9)),
             (b"$-1\r\n", Scanned::Whole(5)),
             (b"*-1\r\n", Scanned::Whole(5)),
             (b"*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n:1\r\n", Scanned::Whole(26)),
