@@ -72,12 +72,11 @@ pub fn seeded_key(number: u64) -> SeededKey {
     };
     #[expect(clippy::cast_possible_truncation, reason = "below ten")]
     let (family, prefix, requires_ttl, known) = FAMILIES[family as usize];
-    let ttl_s = ((mixed >> 8) % 4 != 0).then_some(3_600 + (mixed >> 16) % 80_000);
+    let ttl_s = (!(mixed >> 8).is_multiple_of(4)).then_some(3_600 + (mixed >> 16) % 80_000);
     let fate = match (known, requires_ttl, ttl_s) {
         (true, true, None) => Fate::MissingTtl,
-        (true, ..) => Fate::Sound,
         (false, ..) if prefix.starts_with("codebase_rag:") => Fate::Orphan,
-        (false, ..) => Fate::Sound,
+        _ => Fate::Sound,
     };
     let kind = match (mixed >> 40) % 40 {
         0 => Kind::Hash,
@@ -103,7 +102,8 @@ pub fn seeded_counts(keys: u64) -> BTreeMap<&'static str, (u64, u64)> {
 
 impl SeededKey {
     fn commands(&self) -> Vec<Cmd> {
-        let value = format!("{:032x}", self.number).repeat(1 + usize::from(self.number % 7 == 0) * 5);
+        let value =
+            format!("{:032x}", self.number).repeat(1 + usize::from(self.number.is_multiple_of(7)) * 5);
         let mut write = redis::cmd(match self.kind {
             Kind::String => "SET",
             Kind::Hash => "HSET",
