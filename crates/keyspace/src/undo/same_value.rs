@@ -14,7 +14,7 @@ pub(super) fn hold_same(one: &[u8], other: &[u8]) -> bool {
     let decoded = |payload| Some(in_order(Payload::parse(payload).ok()?.value().ok()?));
     match (decoded(one), decoded(other)) {
         // Of a module's value nothing is known but the type.
-        (Some(Value::Module(_)), _) | (None, _) | (_, None) => false,
+        (Some(Value::Module(_)) | None, _) | (_, None) => false,
         (one, other) => one == other,
     }
 }
