@@ -29,7 +29,7 @@ pub(crate) async fn in_steps_until<'a, T, A, F>(
     node: &NodeAddress,
     items: &'a [T],
     commands: usize,
-    mut take: impl FnMut(&'a [T]) -> F,
+    mut act: impl FnMut(&'a [T]) -> F,
 ) -> Vec<A>
 where
     F: Future<Output = Vec<A>>,
@@ -40,7 +40,7 @@ where
         let count = pace.next_step(node, rest.len().min(MOST_ITEMS)).await.clamp(1, rest.len());
         let (now, later) = rest.split_at(count);
         let begun = Instant::now();
-        answers.extend(take(now).await);
+        answers.extend(act(now).await);
         pace.taken(node, StepTaken::new(count, count * commands, begun.elapsed()));
         rest = later;
     }

@@ -2,6 +2,7 @@
 
 mod acl;
 mod application;
+mod clean;
 mod collect;
 mod config;
 mod embedded;

@@ -56,6 +56,9 @@ impl Request<'_> {
                 | ServerErrorKind::Ask => Error::ClusterDown { node, source: Arc::new(error) },
                 ServerErrorKind::NoPerm if words.contains("switch database") => not_selected(node),
                 ServerErrorKind::NoPerm => Error::NotPermitted { node, command, source: Arc::new(error) },
+                _ if is_refused_in_script(&words) => {
+                    Error::NotPermitted { node, command, source: Arc::new(error) }
+                }
                 _ if words.contains("max number of clients") => Error::TooManyClients { node },
                 _ if words.contains("cluster support disabled") => {
                     let reason = "the server was not started as a node of a cluster".to_owned();
@@ -93,6 +96,11 @@ impl Request<'_> {
 fn is_unknown_command(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     words.contains("unknown command") || words.contains("unknown subcommand") || words.contains("is disabled")
+}
+
+/// A script runs with the rights of its user (Redis 7.0 and since 7.2 `src/script.c`, `scriptVerifyACL`).
+fn is_refused_in_script(words: &str) -> bool {
+    words.contains("The user executing the script can't") || words.contains("ACL failure in script")
 }
 
 /// A new connection could not go to the database that was asked for.
