@@ -3,6 +3,7 @@
 mod cache;
 mod capability;
 mod client;
+mod dump;
 mod error;
 mod glob;
 #[cfg(feature = "http")]
@@ -20,6 +21,7 @@ mod url;
 pub use cache::{Cache, CacheExt, Entry};
 pub use capability::{Availability, Capabilities, Capability};
 pub use client::{CacheClient, open};
+pub use dump::{Dump, DumpFacts, DumpMethod, DumpShard, DumpSource};
 pub use error::{Error, Result, Source};
 #[cfg(feature = "http")]
 pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};

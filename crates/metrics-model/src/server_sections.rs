@@ -1,6 +1,6 @@
 //! The sections of INFO, typed. A figure that a server does not give is `None`, never 0.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Info, InfoFields, NodeAddress, Ratio, ServerLine, ServerVersion};
 
@@ -18,7 +18,7 @@ pub enum ServerMode {
 }
 
 /// What a server is in replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {

@@ -3,6 +3,7 @@
 mod compat;
 mod crc;
 mod decode;
+mod digest;
 mod distinct;
 mod element;
 mod error;
@@ -30,6 +31,7 @@ mod walk;
 mod write;
 
 pub use crate::compat::{Compatibility, Incompatible};
+pub use crate::digest::{DataDigest, NoDigest};
 pub use crate::element::{Element, SlotValue, StreamFields, StreamId, StreamMeta, StreamPart};
 pub use crate::error::{Error, KeyName, Place, Result};
 pub use crate::format::{Dialect, Format};
