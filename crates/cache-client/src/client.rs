@@ -7,12 +7,13 @@ use redis::{aio::ConnectionLike, cluster_async::ClusterConnection};
 use secrecy::SecretString;
 
 use crate::{
-    Cache, CacheUrl, ConnectOptions, Keys, MemoryCache, MemoryOptions, Nodes, Result, StatsSource,
-    memory::{MemoryNode, load, sample},
+    Cache, CacheUrl, ConnectOptions, DumpOptions, DumpShard, Keys, MemoryCache, MemoryOptions, Nodes, Result,
+    StatsSource,
+    memory::{MemoryNode, load, memory_dump, sample},
     redis::{
         BySlot, ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink,
-        RedisCache, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes,
-        Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
+        RedisCache, RedisDumps, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink,
+        SentinelNodes, Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
     },
     url::{Endpoint, HostPort, Target},
 };
@@ -25,6 +26,14 @@ pub struct CacheClient {
     keys: Arc<dyn Keys>,
     nodes: Arc<dyn Nodes>,
     stats: Arc<dyn StatsSource>,
+    dumps: Dumps,
+}
+
+/// Where images are taken.
+#[derive(Clone, Debug)]
+enum Dumps {
+    Redis(Arc<RedisDumps>),
+    Memory(MemoryCache),
 }
 
 /// Reaches the cache that a URL names.
@@ -139,6 +148,7 @@ impl CacheClient {
             name: cache.name().to_owned(),
             keys: Arc::clone(&cache) as _,
             stats: Arc::clone(&cache) as _,
+            dumps: Dumps::Memory(MemoryCache::clone(&cache)),
             cache,
             nodes,
         }
@@ -191,7 +201,8 @@ impl CacheClient {
 
     fn of_redis(name: String, link: Arc<dyn Link>, keys: RedisKeys, nodes: Arc<dyn Nodes>) -> Self {
         let stats = Arc::new(ServerStats::new(Arc::clone(&nodes)));
-        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats }
+        let dumps = Dumps::Redis(Arc::new(RedisDumps::new(keys.sweeper().clone())));
+        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats, dumps }
     }
 
     /// Returns the same cache with values and statistics from elsewhere, such as a tiered cache over this one.
@@ -231,6 +242,20 @@ impl CacheClient {
     #[must_use]
     pub fn nodes(&self) -> &Arc<dyn Nodes> {
         &self.nodes
+    }
+
+    /// Finds the shards, in the order of their slots, and the ways in which images of them can be taken.
+    ///
+    /// Every call looks anew, so that a failover is seen. Nothing is taken yet, and whether the server lets this user take an
+    /// image in one of the ways is asked by [`DumpSource::check`](crate::DumpSource::check).
+    ///
+    /// # Errors
+    /// The shards cannot be found, or a replica is asked for and a shard has none.
+    pub async fn dump_shards(&self, options: &DumpOptions) -> Result<Vec<DumpShard>> {
+        match &self.dumps {
+            Dumps::Redis(dumps) => dumps.shards(options).await,
+            Dumps::Memory(cache) => Ok(memory_dump(cache, options)),
+        }
     }
 
     /// Returns the statistics.

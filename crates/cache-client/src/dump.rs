@@ -1,5 +1,9 @@
 //! The seam for the bytes of an RDB image.
 
+mod options;
+
+pub use options::DumpOptions;
+
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
