@@ -59,6 +59,18 @@ pub enum Error {
         /// What is wrong, with the offset.
         source: larder_rdb::Error,
     },
+    /// Bytes cannot be compressed or encrypted, or what was stored cannot be brought back.
+    #[error("the bytes cannot be packed or unpacked")]
+    Packing {
+        /// Why not.
+        source: io::Error,
+    },
+    /// A thread or a task of ours ended before its work was done.
+    #[error("work inside Larder broke off: {what}")]
+    Broken {
+        /// Which.
+        what: String,
+    },
     /// The cache cannot be reached, or refuses.
     #[error("the cache cannot be worked on")]
     Cache {

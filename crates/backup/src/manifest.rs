@@ -88,6 +88,9 @@ pub struct ShardImage {
     pub format: Option<String>,
     /// Bytes of the RDB file before compression.
     pub rdb_bytes: Option<u64>,
+    /// Whether the server wrote a checksum at its end, which was compared.
+    #[serde(default)]
+    pub has_checksum: Option<bool>,
     /// What is in it.
     pub counts: Option<Counts>,
     /// Digest of its data, TTLs included.

@@ -23,6 +23,8 @@ pub struct ClusterState {
     pub known_nodes: Option<u64>,
     /// Primaries that own slots.
     pub size: Option<u64>,
+    /// Slots that this node is giving to another one, or is getting; `CLUSTER NODES` tells.
+    pub moving_slots: Option<u64>,
 }
 
 impl ClusterState {
@@ -41,7 +43,20 @@ impl ClusterState {
             slots_failed: info.number("cluster_slots_fail"),
             known_nodes: info.number("cluster_known_nodes"),
             size: info.number("cluster_size"),
+            moving_slots: None,
         }
+    }
+
+    /// Adds what `CLUSTER NODES` says of the node that answers: in its own line, slots on the move stand in brackets, as
+    /// `[93->-ID]` and `[77-<-ID]` (Redis 3.0 and later, Valkey).
+    #[must_use]
+    pub fn with_nodes(self, map: &str) -> Self {
+        let is_own = |line: &&str| {
+            line.split_ascii_whitespace().nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
+        };
+        let own = map.lines().find(is_own);
+        let moving = own.map(|line| line.split_ascii_whitespace().skip(8).filter(|slot| slot.starts_with('[')).count());
+        Self { moving_slots: moving.map(|count| count as u64), ..self }
     }
 }
 
@@ -57,5 +72,13 @@ mod tests {
         assert_eq!(state.slots_assigned, Some(ClusterState::SLOTS));
         assert_eq!(state.size, Some(3));
         assert!(!ClusterState::parse("").ok);
+    }
+
+    #[test]
+    fn slots_on_the_move_are_counted_in_the_nodes_own_line() {
+        let map = "a 127.0.0.1:1@2 master - 0 0 1 connected 0-1 [5->-b]\n\
+                   b 127.0.0.1:3@4 myself,master - 0 0 2 connected 5-9 [3-<-c] [93->-a]\n";
+        assert_eq!(ClusterState::default().with_nodes(map).moving_slots, Some(2));
+        assert_eq!(ClusterState::default().with_nodes("").moving_slots, None);
     }
 }

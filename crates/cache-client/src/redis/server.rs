@@ -174,7 +174,10 @@ impl Server for RedisServer {
 
     async fn cluster(&self) -> Result<ClusterState> {
         let text: String = self.ask(words(&["CLUSTER", "INFO"]), "CLUSTER INFO").await?;
-        Ok(ClusterState::parse(&text))
+        let state = ClusterState::parse(&text);
+        // Where the map is blocked, what is on the move is unknown, and the rest is known all the same.
+        let map: Result<String> = self.ask(words(&["CLUSTER", "NODES"]), "CLUSTER NODES").await;
+        Ok(map.map_or_else(|_| state.clone(), |map| state.clone().with_nodes(&map)))
     }
 
     async fn capabilities(&self) -> Result<Capabilities> {

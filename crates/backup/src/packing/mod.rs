@@ -1,0 +1,52 @@
+//! How bytes are compressed and encrypted before they are stored, and how they are brought back.
+
+mod keyring;
+mod pack;
+mod unpack;
+
+pub use keyring::{Keyring, Recipients};
+pub(crate) use pack::Packer;
+pub(crate) use unpack::unpack;
+
+use crate::{Compression, Effort};
+
+/// How artifacts are packed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Packing {
+    /// How they are compressed.
+    pub compression: Compression,
+    /// How hard: of zstd 1 to 19, of gzip 1 to 9.
+    pub level: u32,
+    /// Threads that compress (zstd only); 0 for as many as there are cores.
+    pub threads: u32,
+    /// To whom they are encrypted.
+    pub recipients: Recipients,
+    /// How compressing stands to other work on this machine.
+    pub effort: Effort,
+}
+
+impl Default for Packing {
+    /// zstd at level 1: of dumps, higher levels take several times as long for a few percent.
+    fn default() -> Self {
+        Self {
+            compression: Compression::Zstd,
+            level: 1,
+            threads: 0,
+            recipients: Recipients::default(),
+            effort: Effort::default(),
+        }
+    }
+}
+
+impl Packing {
+    /// The end of the name of what is packed like that.
+    pub(crate) fn extension(&self) -> String {
+        let compressed = match self.compression {
+            Compression::None => "",
+            Compression::Zstd => ".zst",
+            Compression::Gzip => ".gz",
+        };
+        format!("{compressed}{}", if self.recipients.is_empty() { "" } else { ".age" })
+    }
+}

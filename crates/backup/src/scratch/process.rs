@@ -1,0 +1,188 @@
+//! A server of our own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, DumpMethod, DumpOptions};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+use super::ServerProgram;
+use crate::{Error, Result};
+
+/// A server of our own, on a Unix socket in a folder that nobody else can look into, without a port. It ends, and its folder
+/// goes, when this is dropped.
+///
+/// It is a replica of nothing: a server that is one does not drop keys whose time is up, neither when it loads them nor
+/// later, so that what it holds can be compared with the dump to the last key.
+#[derive(Debug)]
+pub struct ScratchServer {
+    child: Child,
+    program: String,
+    folder: TempDir,
+    client: CacheClient,
+}
+
+/// How a scratch server is started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub(crate) struct ScratchOptions {
+    /// How long it may take to load.
+    pub(crate) patience: Duration,
+}
+
+impl Default for ScratchOptions {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(3600) }
+    }
+}
+
+const DUMP_FILE: &str = "dump.rdb";
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// Lines of its log that are told where it does not start.
+const LOG_LINES: usize = 5;
+
+/// A folder for a scratch server, in which its dump is put before it is started.
+#[derive(Debug)]
+pub(crate) struct ScratchFolder(TempDir);
+
+impl ScratchFolder {
+    /// Makes it in the folder for temporary files, or in another one; only its owner can look into it.
+    pub(crate) fn make(inside: Option<&Path>) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("larder-");
+        let made = match inside {
+            Some(folder) => builder.tempdir_in(folder),
+            None => builder.tempdir(),
+        };
+        let path = inside.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        made.map(Self).map_err(|source| Error::File { path, what: "made a scratch folder in", source })
+    }
+
+    /// Where the dump belongs.
+    pub(crate) fn dump(&self) -> PathBuf {
+        self.0.path().join(DUMP_FILE)
+    }
+}
+
+impl ScratchServer {
+    /// Starts a server with the dump in its folder, and waits until it has loaded it.
+    pub(crate) async fn boot(
+        program: &ServerProgram,
+        folder: ScratchFolder,
+        options: &ScratchOptions,
+    ) -> Result<Self> {
+        let ScratchFolder(folder) = folder;
+        let config = folder.path().join("scratch.conf");
+        let write = |text: String| fs::write(&config, text);
+        write(configuration(folder.path()))
+            .map_err(|source| Error::File { path: config.clone(), what: "written", source })?;
+        let name = program.to_string();
+        let child = Command::new(&program.path)
+            .arg(&config)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| Error::Scratch { program: name.clone(), what: format!("does not start: {error}") })?;
+        let client = reach(folder.path()).await?;
+        let mut server = Self { child, program: name, folder, client };
+        server.wait(options.patience).await?;
+        Ok(server)
+    }
+
+    /// Waits until it takes commands; a damaged dump ends it before that.
+    async fn wait(&mut self, patience: Duration) -> Result<()> {
+        let begun = Instant::now();
+        let mut wait = Duration::from_millis(5);
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.failed(&format!("ended with {status}")));
+            }
+            if let Ok(info) = self.info().await
+                && info.flag("loading") == Some(false)
+            {
+                return Ok(());
+            }
+            if begun.elapsed() > patience {
+                return Err(self.failed(&format!("has not loaded the dump within {patience:?}")));
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn info(&self) -> larder_cache_client::Result<larder_metrics_model::Info> {
+        let topology = self.client.nodes().discover().await?;
+        match topology.nodes.first() {
+            Some(node) => node.info().await,
+            None => Ok(larder_metrics_model::Info::default()),
+        }
+    }
+
+    fn failed(&self, what: &str) -> Error {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(LOG_LINES).collect();
+        let told: Vec<&str> = lines.into_iter().rev().map(str::trim).collect();
+        Error::Scratch { program: self.program.clone(), what: format!("{what}; its log ends with: {}", told.join(" | ")) }
+    }
+
+    /// Returns a client of it.
+    #[must_use]
+    pub fn client(&self) -> &CacheClient {
+        &self.client
+    }
+
+    /// Returns which program it is.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Takes an image of what it holds.
+    pub(crate) async fn image(&self) -> Result<larder_cache_client::Dump> {
+        let shards = self.client.dump_shards(&DumpOptions::default()).await?;
+        let source = shards.first().and_then(|shard| shard.source(DumpMethod::Save));
+        match source {
+            Some(source) => Ok(source.open().await?),
+            None => Err(self.failed("gives no image")),
+        }
+    }
+
+    /// Ends it.
+    pub async fn end(mut self) {
+        // It holds nothing that is not elsewhere, and its folder goes with it.
+        if let Err(error) = self.child.kill().await {
+            tracing::debug!(%error, "the scratch server has ended by itself");
+        }
+    }
+}
+
+fn configuration(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "port 0\nunixsocket \"{folder}/socket\"\nunixsocketperm 700\ndir \"{folder}\"\ndbfilename {DUMP_FILE}\n\
+         logfile \"{folder}/log\"\nsave \"\"\nappendonly no\ndaemonize no\ndatabases 16384\nrepl-diskless-load disabled\n\
+         replicaof 127.0.0.1 1\nreplica-serve-stale-data yes\nreplica-read-only yes\n"
+    )
+}
+
+async fn reach(folder: &Path) -> Result<CacheClient> {
+    let url: CacheUrl = format!("unix://{}/socket", folder.display()).parse().map_err(|_| Error::File {
+        path: folder.to_path_buf(),
+        what: "named in a URL",
+        source: std::io::ErrorKind::InvalidInput.into(),
+    })?;
+    let mut options = ConnectOptions::default();
+    options.response_timeout = Duration::from_secs(10);
+    Ok(larder_cache_client::open(&url, &options).await?)
+}
