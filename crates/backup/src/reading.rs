@@ -1,0 +1,295 @@
+//! Reading artifacts back, whole: what is stored is summed up, opened, checked to the last element, and copied where it is
+//! wanted.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::{
+    Artifact, Effort, Error, Keyring, Progress, Repository, Result, ShardImage,
+    census::{self, Census},
+    packing::unpack,
+    passage::{self, Feed, PieceReader},
+    thread::{self, Work},
+};
+
+/// How artifacts are read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) keyring: Keyring,
+    pub(crate) effort: Effort,
+    pub(crate) progress: Progress,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What came from the repository.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    bytes: u64,
+    sha256: String,
+}
+
+/// Pieces on their way from the repository.
+pub(crate) type Arriving = AbortOnDropHandle<Result<Arrived>>;
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Begins to read an artifact. All of it is read, whether it can be made sense of or not, so that its sum is known.
+pub(crate) async fn fetch(
+    repository: &Repository,
+    artifact: &Artifact,
+    reading: &Reading,
+) -> Result<(PieceReader, Arriving)> {
+    let mut pieces = repository.reader(artifact).await?;
+    let (feed, reader) = passage::to_thread();
+    let (progress, stop) = (reading.progress.clone(), reading.stop.clone());
+    let arriving = async move {
+        let mut feed = Some(feed);
+        let (mut sum, mut bytes) = (Sha256::new(), 0);
+        loop {
+            let piece = tokio::select! {
+                piece = pieces.next() => piece,
+                () = stop.cancelled() => return Err(Error::Stopped),
+            };
+            let Some(piece) = piece.transpose()? else { break };
+            progress.add_bytes(piece.len());
+            sum.update(&piece);
+            bytes += piece.len() as u64;
+            if let Some(open) = feed.take()
+                && open.send(piece).await
+            {
+                feed = Some(open);
+            }
+        }
+        if let Some(feed) = feed {
+            Feed::end(feed).await;
+        }
+        Ok(Arrived { bytes, sha256: hexadecimal(&sum.finalize()) })
+    };
+    Ok((reader, AbortOnDropHandle::new(tokio::spawn(arriving))))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads an artifact and looks at its size and sum alone; says how they are not what the manifest says.
+pub(crate) async fn check_sum(
+    repository: &Repository,
+    artifact: &Artifact,
+    reading: &Reading,
+) -> Result<Vec<String>> {
+    let (_, arriving) = fetch(repository, artifact, reading).await?;
+    let arrived = arriving.await.map_err(thread::broken)??;
+    Ok(against_sum(artifact, &arrived))
+}
+
+fn against_sum(artifact: &Artifact, arrived: &Arrived) -> Vec<String> {
+    let mut problems = Vec::new();
+    if arrived.bytes != artifact.bytes {
+        problems.push(format!("{} has {} bytes instead of {}", artifact.path, arrived.bytes, artifact.bytes));
+    }
+    if artifact.sha256.as_ref().is_some_and(|sum| *sum != arrived.sha256) {
+        problems.push(format!("{} has another SHA-256 than when it was stored", artifact.path));
+    }
+    problems
+}
+
+/// What reading an image has shown.
+#[derive(Debug)]
+pub(crate) struct ImageRead {
+    /// What is wrong with it.
+    pub(crate) problems: Vec<String>,
+    /// What is in it; `None` where it is not sound.
+    pub(crate) census: Option<Census>,
+}
+
+/// Reads the image of a shard whole, and compares it with the manifest; where `copy_to` is given, the RDB file is written there
+/// (mode 0600) and synced.
+///
+/// # Errors
+/// It cannot be read at all, or not be written, or is encrypted and cannot be opened: what is damaged is no error here.
+pub(crate) async fn read_image(
+    repository: &Repository,
+    shard: &ShardImage,
+    copy_to: Option<&Path>,
+    reading: &Reading,
+) -> Result<ImageRead> {
+    let artifact = &shard.artifact;
+    let copy = copy_to.map(create).transpose()?;
+    let (reader, arriving) = fetch(repository, artifact, reading).await?;
+    let (described, keyring) = (artifact.clone(), reading.keyring.clone());
+    let work = Work::start("larder-census", reading.effort, move || take(reader, &described, &keyring, copy));
+    let taken = work.done().await?;
+    let arrived = arriving.await.map_err(thread::broken)??;
+    let mut problems = against_sum(artifact, &arrived);
+    let census = match taken {
+        Ok(census) => Some(census),
+        Err(Unread::Locked(reason)) => return Err(Error::Locked { artifact: artifact.path.clone(), reason }),
+        Err(Unread::Unwritable(source)) => {
+            let path = copy_to.map(Path::to_path_buf).unwrap_or_default();
+            return Err(Error::File { path, what: "written", source });
+        }
+        Err(Unread::Damaged(reason)) => {
+            problems.push(format!("{} is damaged: {reason}", artifact.path));
+            None
+        }
+    };
+    if let Some(census) = &census {
+        problems.extend(against_census(shard, census));
+    }
+    Ok(ImageRead { problems, census })
+}
+
+/// Why there is no census.
+enum Unread {
+    Locked(String),
+    Unwritable(io::Error),
+    Damaged(String),
+}
+
+fn create(path: &Path) -> Result<File> {
+    let options = OpenOptions::new().write(true).create_new(true).mode(0o600).clone();
+    options.open(path).map_err(|source| Error::File { path: path.to_path_buf(), what: "made", source })
+}
+
+fn take(
+    reader: PieceReader,
+    artifact: &Artifact,
+    keyring: &Keyring,
+    copy: Option<File>,
+) -> std::result::Result<Census, Unread> {
+    let plain = unpack(reader, artifact, keyring).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Unread::Locked(error.to_string()),
+        _ => Unread::Damaged(error.to_string()),
+    })?;
+    let mut tee = Tee { from: plain, to: copy.map(|file| BufWriter::with_capacity(BUFFER_BYTES, file)), failed: None };
+    let census = census::take(&mut tee, None);
+    if let Some(error) = tee.failed.take() {
+        return Err(Unread::Unwritable(error));
+    }
+    let census = census.map_err(|error| Unread::Damaged(with_causes(&error)))?;
+    tee.sync().map_err(Unread::Unwritable)?;
+    Ok(census)
+}
+
+fn with_causes(error: &larder_rdb::Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Copies what is read.
+struct Tee<R> {
+    from: R,
+    to: Option<BufWriter<File>>,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(out)?;
+        if let Some(to) = &mut self.to
+            && let Err(error) = to.write_all(&out[..length])
+        {
+            self.failed = Some(error);
+            return Err(io::Error::other("the copy cannot be written"));
+        }
+        Ok(length)
+    }
+}
+
+impl<R> Tee<R> {
+    fn sync(self) -> io::Result<()> {
+        match self.to {
+            Some(to) => to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Says how an image is not what the manifest says of it.
+pub(crate) fn against_census(shard: &ShardImage, census: &Census) -> Vec<String> {
+    let path = &shard.artifact.path;
+    let mut problems = Vec::new();
+    if shard.rdb_bytes.is_some_and(|bytes| bytes != census.bytes) {
+        problems.push(format!("{path} holds another number of bytes than the manifest says"));
+    }
+    if let Some(counts) = &shard.counts
+        && (counts.keys, &counts.by_database, &counts.by_type)
+            != (census.counts.keys, &census.counts.by_database, &census.counts.by_type)
+    {
+        problems.push(format!("{path} holds {} keys instead of {}, or keys of other types", census.counts.keys, counts.keys));
+    }
+    if shard.digest.is_some_and(|digest| digest != census.digest) {
+        problems.push(format!("{path} holds other data than the manifest says: its digest is {}", census.digest));
+    }
+    problems
+}
+
+/// Reads an archive to its end, whose files are put under `folder` where it is given; says what is wrong with it.
+///
+/// # Errors
+/// As [`read_image`].
+pub(crate) async fn read_archive(
+    repository: &Repository,
+    artifact: &Artifact,
+    folder: Option<PathBuf>,
+    reading: &Reading,
+) -> Result<Vec<String>> {
+    let (reader, arriving) = fetch(repository, artifact, reading).await?;
+    let (described, keyring, target) = (artifact.clone(), reading.keyring.clone(), folder.clone());
+    let work = Work::start("larder-archive", reading.effort, move || {
+        unpack_archive(reader, &described, &keyring, target.as_deref())
+    });
+    let unpacked = work.done().await?;
+    let arrived = arriving.await.map_err(thread::broken)??;
+    let mut problems = against_sum(artifact, &arrived);
+    match unpacked {
+        Ok(()) => {}
+        Err(Unread::Locked(reason)) => return Err(Error::Locked { artifact: artifact.path.clone(), reason }),
+        Err(Unread::Unwritable(source)) => {
+            return Err(Error::File { path: folder.unwrap_or_default(), what: "written", source });
+        }
+        Err(Unread::Damaged(reason)) => problems.push(format!("{} is damaged: {reason}", artifact.path)),
+    }
+    Ok(problems)
+}
+
+fn unpack_archive(
+    reader: PieceReader,
+    artifact: &Artifact,
+    keyring: &Keyring,
+    folder: Option<&Path>,
+) -> std::result::Result<(), Unread> {
+    let damaged = |error: io::Error| Unread::Damaged(error.to_string());
+    let mut plain = unpack(reader, artifact, keyring).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Unread::Locked(error.to_string()),
+        _ => Unread::Damaged(error.to_string()),
+    })?;
+    let mut archive = tar::Archive::new(&mut plain);
+    archive.set_preserve_permissions(false);
+    archive.set_unpack_xattrs(false);
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        match folder {
+            // What leads out of the folder is passed by.
+            Some(folder) => drop(entry.unpack_in(folder).map_err(Unread::Unwritable)?),
+            None => drop(io::copy(&mut entry, &mut io::sink()).map_err(damaged)?),
+        }
+    }
+    // Behind the end of the archive there are zeros, and behind them the checksum of what is compressed.
+    io::copy(&mut plain, &mut io::sink()).map_err(damaged)?;
+    Ok(())
+}
