@@ -16,6 +16,8 @@ use crate::{
 pub struct DrillReport {
     /// Which backup was brought back.
     pub id: BackupId,
+    /// The cache that it is of.
+    pub cache: String,
     /// When the drill was begun.
     pub at: DateTime<Utc>,
     /// Whether every key came back as it was.
@@ -58,6 +60,7 @@ pub async fn drill(
     let taken_at = manifest.shards.iter().filter_map(|shard| shard.taken_at).min().unwrap_or(manifest.began_at);
     let mut report = DrillReport {
         id: manifest.id.clone(),
+        cache: manifest.cache.clone(),
         at,
         ok: false,
         problems: Vec::new(),

@@ -5,6 +5,7 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use larder_analysis::HealthVerdict;
+use larder_backup::{DrillReport, Manifest, PrunePlan, Verification};
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{Skipped, Snapshot};
 use larder_metrics_store::MetricsStore;
@@ -54,6 +55,9 @@ pub struct JobOutcome {
     pub elapsed_ms: f64,
     /// What went wrong.
     pub problems: Vec<String>,
+    /// What whoever relies on it should know, and what is no fault of the job.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Files that hold what it made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub written_to: Vec<PathBuf>,
@@ -72,6 +76,14 @@ pub enum JobReport {
     Collect(Box<Snapshot>),
     /// A clean-up, planned or done.
     Clean(Box<CleanReport>),
+    /// A backup that was made; `None` where it could not be.
+    Backup(Option<Box<Manifest>>),
+    /// Backups that were removed, or would be; `None` where that could not be found out.
+    Prune(Option<PrunePlan>),
+    /// What verifying the newest backup has shown; `None` where it could not be looked at.
+    Verify(Option<Verification>),
+    /// What a rehearsal of recovery has shown; `None` where there was none.
+    Drill(Option<DrillReport>),
 }
 
 impl JobOutcome {
@@ -83,6 +95,7 @@ impl JobOutcome {
             summary,
             elapsed_ms,
             problems: Vec::new(),
+            notes: Vec::new(),
             written_to: Vec::new(),
             report,
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backup;
 mod clean;
 mod clean_job;
 mod collect;
@@ -13,6 +14,7 @@ mod machine;
 mod node;
 mod wording;
 
+pub use backup::{BackupJob, DrillJob, PruneJob, VerifyJob, record_drill};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};
 pub use collect::{CollectOptions, CollectOutcome, collect};

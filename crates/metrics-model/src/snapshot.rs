@@ -41,12 +41,32 @@ pub struct Snapshot {
     /// The machine that measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// What a rehearsal of recovery has shown; a snapshot of one has nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillFigures>,
     /// Fields that are null, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<Skipped>,
     /// Fields of another collector.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// What a rehearsal of recovery has shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(default)]
+pub struct DrillFigures {
+    /// The backup that was brought back.
+    pub backup: String,
+    /// Whether every key came back as it was.
+    pub ok: bool,
+    /// How long it takes from the decision to a server that answers with the data, in seconds.
+    pub recovery_seconds: f64,
+    /// How old the data was: what would have been lost, in seconds.
+    pub data_age_seconds: Option<f64>,
+    /// Keys that came back.
+    pub keys: Option<u64>,
 }
 
 /// What a cache did since its counters began.

@@ -11,7 +11,7 @@ use larder_analysis::HealthThresholds;
 use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
-use super::nearest::with_nearest;
+use super::{backup::Backup, nearest::with_nearest};
 use crate::{command_error::UsageError, global::OutputForm, pace::Rate};
 
 /// What `larder.toml` can hold. A key that is not known is refused.
@@ -35,6 +35,7 @@ pub(crate) struct ConfigFile {
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
     pub(crate) clean: Clean,
+    pub(crate) backup: Backup,
 }
 
 /// The login of the Sentinels.
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!(written, default);
         assert_eq!(toml_of(&config.machine), toml_of(&Machine::default()));
         assert_eq!(toml_of(&config.clean), toml_of(&Clean::default()));
+        assert_eq!(toml_of(&config.backup), toml_of(&Backup::default()));
         assert_eq!(toml_of(&config.containers), toml_of(&Containers::default()));
         assert_eq!(config.health.thresholds, HealthThresholds::default());
     }

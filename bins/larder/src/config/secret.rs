@@ -23,6 +23,13 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretString> {
     one_line(&text).with_context(|| UsageError(format!("the password file {} is empty", path.display())))
 }
 
+/// Reads a secret of several lines from a file.
+pub(crate) fn whole_file(path: &Path) -> Result<SecretString> {
+    let text = fs::read_to_string(path)
+        .with_context(|| UsageError(format!("the identity file {} cannot be read", path.display())))?;
+    Ok(SecretString::from(text))
+}
+
 /// Runs a command through the shell and takes what it prints, within a time; what it says otherwise goes to stderr.
 pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretString> {
     let wrong = |words: String| UsageError(format!("the password command {words}"));

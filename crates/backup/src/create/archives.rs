@@ -57,7 +57,6 @@ pub(super) async fn store(
 ) -> Result<(Option<SideArchive>, Vec<Skipped>)> {
     let (to, packed) = passage::from_thread();
     let packing = packing.clone();
-    let (compression, encrypted) = (packing.compression, !packing.recipients.is_empty());
     let work = Work::start("larder-archive", packing.effort, move || gather(&files, to, &packing));
     let storing = tokio::spawn(image::put(packed, writer));
     let gathered = work.done().await?;
@@ -68,7 +67,7 @@ pub(super) async fn store(
         (Err(source), Ok(_)) => return Err(Error::Packing { source }),
         (Err(_), Err(_)) => return Err(stored.err().unwrap_or(Error::Stopped)),
     };
-    let artifact = stored?.into_artifact(compression, encrypted);
+    let artifact = stored?;
     let archive = SideArchive { name: name.to_owned(), files: Some(gathered.files), artifact };
     Ok((Some(archive), gathered.missing))
 }

@@ -7,11 +7,11 @@ use larder_cache_client::Dump;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    Effort, Error, KeyFamilies, Packing, Progress, Result,
+    Artifact, Effort, Error, KeyFamilies, Packing, Progress, Result,
     census::{self, Census},
     packing::Packer,
     passage::{self, Feed, PieceReader, PieceWriter, Pieces},
-    repository::{ArtifactWriter, Stored},
+    repository::ArtifactWriter,
     thread::{self, Work},
 };
 
@@ -25,7 +25,7 @@ pub(super) struct Pass<'a> {
 }
 
 /// Stores an image, and tells what is in it. Where anything goes wrong on the way, nothing is stored.
-pub(super) async fn store(dump: Dump, writer: ArtifactWriter, pass: &Pass<'_>) -> Result<(Stored, Census)> {
+pub(super) async fn store(dump: Dump, writer: ArtifactWriter, pass: &Pass<'_>) -> Result<(Artifact, Census)> {
     let node = dump.facts.node.to_string();
     let (to_census, counted) = passage::to_thread();
     let (to_packer, packed_from) = passage::to_thread();
@@ -80,7 +80,7 @@ fn pack(mut from: PieceReader, to: PieceWriter, packing: Packing) -> Work<io::Re
 }
 
 /// Stores what was packed; what breaks off is not kept.
-pub(super) async fn put(mut packed: Pieces, mut writer: ArtifactWriter) -> Result<Stored> {
+pub(super) async fn put(mut packed: Pieces, mut writer: ArtifactWriter) -> Result<Artifact> {
     while let Some(piece) = packed.next().await {
         let written = match piece {
             Ok(piece) => writer.write(piece).await,

@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::image::Pass;
 use crate::{
-    BackupId, Counts, Encryption, Error, KeyFamilies, Kind, Manifest, Packing, Progress, ReplicationPoint,
+    Artifact, BackupId, Counts, Encryption, Error, KeyFamilies, Kind, Manifest, Packing, Part, Progress, ReplicationPoint,
     Repository, Result, ShardImage, SlotRange,
     census::Census,
     preflight::{self, ClusterSigns, NodeSigns},
-    repository::{Layout, Stored},
+    repository::Layout,
 };
 
 /// How a backup is made.
@@ -91,7 +91,7 @@ pub async fn create_backup(
     let chosen = choose(shards, options, &mut notes).await?;
     look_ahead(&chosen, options, &mut notes).await?;
 
-    let id = BackupId::new(at, rand::random());
+    let id = options.layout.id(at, rand::random());
     let mut images = Vec::with_capacity(chosen.len());
     options.progress.begin(0, chosen.len());
     for (number, chosen) in chosen.iter().enumerate() {
@@ -105,7 +105,7 @@ pub async fn create_backup(
     take_files(&chosen, repository, options, &mut manifest).await?;
     manifest.finished_at = at + begun.elapsed();
     notes.extend(manifest.caveats());
-    repository.commit(&manifest, options.layout).await?;
+    repository.commit(&manifest).await?;
     Ok(BackupOutcome { manifest, notes, elapsed: begun.elapsed() })
 }
 
@@ -208,8 +208,7 @@ async fn take(
         () = options.stop.cancelled() => return Err(Error::Stopped),
     };
     options.progress.begin_shard(number, dump.facts.total_bytes.or_else(|| chosen.last_size()));
-    let name = format!("shard-{number}.rdb{}", options.packing.extension());
-    let writer = repository.writer(id, &name, options.layout).await?;
+    let writer = repository.writer(id, options.packing.spec(Part::Shard(number))).await?;
     let pass = Pass {
         packing: &options.packing,
         families: options.families.as_ref().filter(|_| options.packing.recipients.is_empty()),
@@ -218,7 +217,7 @@ async fn take(
     };
     let about = about(&dump, chosen);
     let (stored, census) = image::store(dump, writer, &pass).await?;
-    Ok(about.finish(stored, census, options, begun.elapsed()))
+    Ok(about.finish(stored, census, begun.elapsed()))
 }
 
 /// What is known of an image before its bytes.
@@ -241,8 +240,7 @@ fn about(dump: &Dump, chosen: &Chosen) -> About {
 }
 
 impl About {
-    fn finish(self, stored: Stored, census: Census, options: &BackupOptions, elapsed: Duration) -> ShardImage {
-        let packing = &options.packing;
+    fn finish(self, artifact: Artifact, census: Census, elapsed: Duration) -> ShardImage {
         let server = self.facts.as_ref().and_then(|facts| {
             Some(format!("{} {}", facts.identity.line, facts.identity.version.as_ref()?))
         });
@@ -261,7 +259,7 @@ impl About {
             counts: Some(census.counts),
             digest: Some(census.digest),
             values_digest: Some(census.values_digest),
-            artifact: stored.into_artifact(packing.compression, !packing.recipients.is_empty()),
+            artifact,
         }
     }
 }
@@ -337,15 +335,15 @@ async fn take_files(
     for Chosen { shard, .. } in chosen {
         settings_of(shard, &mut configuration, manifest).await;
     }
-    for (name, files) in [("config", configuration), ("metrics", options.metrics.clone())] {
+    let metrics = options.metrics.clone();
+    for (name, part, files) in [("config", Part::Config, configuration), ("metrics", Part::Metrics, metrics)] {
         if files.is_empty() {
             continue;
         }
         if options.stop.is_cancelled() {
             return Err(Error::Stopped);
         }
-        let object = format!("{name}.tar{}", options.packing.extension());
-        let writer = repository.writer(&manifest.id, &object, options.layout).await?;
+        let writer = repository.writer(&manifest.id, options.packing.spec(part)).await?;
         let (archive, missing) = archives::store(name, files, writer, &options.packing).await?;
         manifest.archives.extend(archive);
         manifest.missing.extend(missing);

@@ -8,7 +8,7 @@ pub use keyring::{Keyring, Recipients};
 pub(crate) use pack::Packer;
 pub(crate) use unpack::unpack;
 
-use crate::{Compression, Effort};
+use crate::{ArtifactSpec, Compression, Effort, Part};
 
 /// How artifacts are packed.
 #[derive(Clone, Debug)]
@@ -40,13 +40,8 @@ impl Default for Packing {
 }
 
 impl Packing {
-    /// The end of the name of what is packed like that.
-    pub(crate) fn extension(&self) -> String {
-        let compressed = match self.compression {
-            Compression::None => "",
-            Compression::Zstd => ".zst",
-            Compression::Gzip => ".gz",
-        };
-        format!("{compressed}{}", if self.recipients.is_empty() { "" } else { ".age" })
+    /// How an object is called that is packed like that.
+    pub(crate) fn spec(&self, part: Part) -> ArtifactSpec {
+        ArtifactSpec::new(part, self.compression).encrypted(!self.recipients.is_empty())
     }
 }

@@ -1,0 +1,91 @@
+//! What commands about backups have in common.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use chrono::{FixedOffset, Local};
+use clap::Args;
+use larder_backup::{KeyFamilies, Manifest, ServerPrograms, Wanted};
+use larder_keyspace::{FamilyRule, Policy};
+
+use crate::{
+    command_error::UsageError,
+    commands::clean,
+    config::{RepositoryPlace, Settings},
+};
+
+/// Which repository.
+#[derive(Args, Debug)]
+pub(crate) struct RepositoryArgs {
+    /// Where backups are kept: a folder, s3://bucket/path, gs://bucket/path, az://container/path
+    #[arg(long, env = "LARDER_REPOSITORY", hide_env_values = true, value_name = "URL")]
+    repository: Option<String>,
+}
+
+/// Which backup.
+#[derive(Args, Debug)]
+pub(crate) struct WhichArgs {
+    /// `latest`, an id, or a date: the newest backup before it
+    #[arg(value_name = "ID|latest|DATE", default_value = "latest")]
+    wanted: String,
+}
+
+/// What opens encrypted backups.
+#[derive(Args, Debug)]
+pub(crate) struct UnlockArgs {
+    /// A file with the identity that opens encrypted backups (age); or set LARDER_BACKUP_IDENTITY
+    #[arg(long, env = "LARDER_BACKUP_IDENTITY_FILE", value_name = "FILE")]
+    pub(crate) identity_file: Option<PathBuf>,
+}
+
+/// Which servers backups are loaded with.
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    /// A server program, or a folder with redis-server or valkey-server; beside the configuration and PATH
+    #[arg(long = "server", value_name = "PATH")]
+    servers: Vec<PathBuf>,
+    /// Where such a server has its folder, which takes as much as the data [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) scratch_folder: Option<PathBuf>,
+}
+
+impl RepositoryArgs {
+    pub(crate) fn open(&self, settings: &Settings) -> Result<RepositoryPlace> {
+        settings.repository(self.repository.as_deref())
+    }
+}
+
+impl WhichArgs {
+    pub(crate) async fn find(&self, place: &RepositoryPlace) -> Result<Manifest> {
+        let wanted = Wanted::parse(&self.wanted, offset()).map_err(|why| UsageError(why.to_string()))?;
+        place.repository.find(&wanted).await.with_context(|| format!("repository {}", place.name))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.wanted
+    }
+}
+
+impl ServerArgs {
+    pub(crate) async fn programs(&self, settings: &Settings) -> ServerPrograms {
+        ServerPrograms::find(&settings.server_places(&self.servers)).await
+    }
+}
+
+/// The time zone of this machine, in which people write dates.
+pub(crate) fn offset() -> FixedOffset {
+    *Local::now().offset()
+}
+
+/// Keys are counted by the families of the policy that is configured, or by their names.
+pub(crate) fn families(settings: &Settings) -> Result<KeyFamilies> {
+    if clean::has_policy(settings) {
+        let policy: Policy = clean::policy(settings)?;
+        return Ok(KeyFamilies::new(move |key| match policy.family_of(key) {
+            Some(family) => family.to_owned().into(),
+            None => "(none)".into(),
+        }));
+    }
+    let rule = FamilyRule::default();
+    Ok(KeyFamilies::new(move |key| String::from_utf8_lossy(rule.family_of(key))))
+}
