@@ -96,7 +96,7 @@ impl Tally {
         self.values_digest += digest.value;
         if let Some(count) = family.and_then(|family| self.by_family.get_mut(family)) {
             count.keys += 1;
-            count.bytes += digest.serialised_bytes;
+            count.bytes += digest.value_bytes;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    BackupId, Level, Manifest, Repository, Result, Verification, VerifyOptions, reading,
+    BackupId, VerificationLevel, Manifest, Repository, Result, Verification, VerifyOptions, reading,
     verify::{Loaded, load_shard},
 };
 
@@ -77,15 +77,15 @@ pub async fn drill(
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for (number, shard) in manifest.shards.iter().enumerate() {
         options.progress.begin_shard(number, None);
-        report.add(load_shard(repository, shard, options).await?);
+        report.add(load_shard(repository, &manifest.id, shard, options).await?);
     }
     for archive in &manifest.archives {
-        let problems = reading::read_archive(repository, &archive.artifact, None, &options.reading()).await?;
+        let problems = reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading()).await?;
         report.problems.extend(problems);
     }
     report.ok = report.problems.is_empty();
     report.took_ms = milliseconds(begun.elapsed());
-    let mut verification = Verification::new(Level::Drill, at);
+    let mut verification = Verification::passed(VerificationLevel::Drill, at);
     verification.ok = report.ok;
     verification.problems.clone_from(&report.problems);
     verification.server.clone_from(&report.server);

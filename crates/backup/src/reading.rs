@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    Artifact, Effort, Error, Keyring, Progress, Repository, Result, ShardImage,
+    Artifact, BackupId, Effort, Error, Keyring, Progress, Repository, Result, ShardImage,
     census::{self, Census},
     packing::unpack,
     passage::{self, Feed, PieceReader},
@@ -44,10 +44,11 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Begins to read an artifact. All of it is read, whether it can be made sense of or not, so that its sum is known.
 pub(crate) async fn fetch(
     repository: &Repository,
+    id: &BackupId,
     artifact: &Artifact,
     reading: &Reading,
 ) -> Result<(PieceReader, Arriving)> {
-    let mut pieces = repository.reader(artifact).await?;
+    let mut pieces = repository.reader(id, artifact).await?;
     let (feed, reader) = passage::to_thread();
     let (progress, stop) = (reading.progress.clone(), reading.stop.clone());
     let arriving = async move {
@@ -88,10 +89,11 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// Reads an artifact and looks at its size and sum alone; says how they are not what the manifest says.
 pub(crate) async fn check_sum(
     repository: &Repository,
+    id: &BackupId,
     artifact: &Artifact,
     reading: &Reading,
 ) -> Result<Vec<String>> {
-    let (_, arriving) = fetch(repository, artifact, reading).await?;
+    let (_, arriving) = fetch(repository, id, artifact, reading).await?;
     let arrived = arriving.await.map_err(thread::broken)??;
     Ok(against_sum(artifact, &arrived))
 }
@@ -123,13 +125,14 @@ pub(crate) struct ImageRead {
 /// It cannot be read at all, or not be written, or is encrypted and cannot be opened: what is damaged is no error here.
 pub(crate) async fn read_image(
     repository: &Repository,
+    id: &BackupId,
     shard: &ShardImage,
     copy_to: Option<&Path>,
     reading: &Reading,
 ) -> Result<ImageRead> {
     let artifact = &shard.artifact;
     let copy = copy_to.map(create).transpose()?;
-    let (reader, arriving) = fetch(repository, artifact, reading).await?;
+    let (reader, arriving) = fetch(repository, id, artifact, reading).await?;
     let (described, keyring) = (artifact.clone(), reading.keyring.clone());
     let work = Work::start("larder-census", reading.effort, move || take(reader, &described, &keyring, copy));
     let taken = work.done().await?;
@@ -244,11 +247,12 @@ pub(crate) fn against_census(shard: &ShardImage, census: &Census) -> Vec<String>
 /// As [`read_image`].
 pub(crate) async fn read_archive(
     repository: &Repository,
+    id: &BackupId,
     artifact: &Artifact,
     folder: Option<PathBuf>,
     reading: &Reading,
 ) -> Result<Vec<String>> {
-    let (reader, arriving) = fetch(repository, artifact, reading).await?;
+    let (reader, arriving) = fetch(repository, id, artifact, reading).await?;
     let (described, keyring, target) = (artifact.clone(), reading.keyring.clone(), folder.clone());
     let work = Work::start("larder-archive", reading.effort, move || {
         unpack_archive(reader, &described, &keyring, target.as_deref())

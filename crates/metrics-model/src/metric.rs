@@ -211,22 +211,22 @@ use Unit::{Bytes, Count, Milliseconds, PerSecond, Seconds};
 const METRICS: &[Metric] = &[
     Metric::cache(
         "drill_ok_ratio",
-        Unit::Ratio,
-        MetricKind::Gauge,
+        Ratio,
+        Gauge,
         "Whether a rehearsal of recovery brought every key back: 1 it did, 0 it did not.",
         |snapshot| snapshot.drill.as_ref().map(|drill| f64::from(u8::from(drill.ok))),
     ),
     Metric::cache(
         "drill_recovery_seconds",
-        Unit::Seconds,
-        MetricKind::Gauge,
+        Seconds,
+        Gauge,
         "How long recovery took in a rehearsal.",
         |snapshot| snapshot.drill.as_ref().map(|drill| drill.recovery_seconds),
     ),
     Metric::cache(
         "drill_data_age_seconds",
-        Unit::Seconds,
-        MetricKind::Gauge,
+        Seconds,
+        Gauge,
         "How old the data was that a rehearsal of recovery brought back.",
         |snapshot| snapshot.drill.as_ref().and_then(|drill| drill.data_age_seconds),
     ),

@@ -197,14 +197,14 @@ impl Staging {
         let mut keys = 0;
         for (number, shard) in manifest.shards.iter().enumerate() {
             options.progress.begin_shard(number, None);
-            let read = reading::read_image(repository, shard, Some(&self.shard(number)), &reading).await?;
+            let read = reading::read_image(repository, &manifest.id, shard, Some(&self.shard(number)), &reading).await?;
             refuse_damaged(manifest, &shard.artifact.path, &read.problems)?;
             keys += read.census.map_or(0, |census| census.counts.keys);
         }
         for archive in &manifest.archives {
             let folder = self.folder.join(&archive.name);
             make_folder(&folder)?;
-            let problems = reading::read_archive(repository, &archive.artifact, Some(folder), &reading).await?;
+            let problems = reading::read_archive(repository, &manifest.id, &archive.artifact, Some(folder), &reading).await?;
             refuse_damaged(manifest, &archive.artifact.path, &problems)?;
         }
         Ok(keys)

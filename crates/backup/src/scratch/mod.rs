@@ -4,4 +4,6 @@ mod process;
 mod program;
 
 pub use process::ScratchServer;
+pub(crate) use process::{ScratchFolder, ScratchOptions};
+pub(crate) use program::server_of;
 pub use program::{ServerProgram, ServerPrograms};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use larder_rdb::{Format, Server, ServerLine};
+use larder_rdb::{Format, Server};
 use tokio::{process::Command, time::timeout};
 
 /// A server program, and what it is.
@@ -112,11 +112,6 @@ pub(crate) fn server_of(text: &str) -> Option<Server> {
         "redis" => Some(Server::redis(major, minor)),
         _ => None,
     }
-}
-
-/// Tells whether two servers are of one line.
-pub(crate) fn line_of(server: Server) -> &'static str {
-    if server.line() == ServerLine::Valkey { "Valkey" } else { "Redis" }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    Error, Repository, Result, ScratchServer, ServerProgram, ShardImage, VerifyOptions,
+    BackupId, Error, Repository, Result, ScratchServer, ServerProgram, ShardImage, VerifyOptions,
     census::{self, Census},
     passage,
     reading::{self, against_census},
@@ -26,12 +26,13 @@ pub(crate) struct Loaded {
 /// Brings the image of a shard to this machine, starts a server with it, and compares what that server writes of it.
 pub(crate) async fn load_shard(
     repository: &Repository,
+    id: &BackupId,
     shard: &ShardImage,
     options: &VerifyOptions,
 ) -> Result<Loaded> {
     let begun = Instant::now();
     let folder = ScratchFolder::make(options.scratch_folder.as_deref())?;
-    let read = reading::read_image(repository, shard, Some(&folder.dump()), &options.reading()).await?;
+    let read = reading::read_image(repository, id, shard, Some(&folder.dump()), &options.reading()).await?;
     let fetched_in = begun.elapsed();
     let mut loaded =
         Loaded { problems: read.problems, program: None, fetched_in, loaded_in: Duration::ZERO };

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::load::{Loaded, load_shard};
 use crate::{
-    Effort, Error, Keyring, Level, Manifest, Progress, Repository, Result, ServerPrograms, Verification,
+    Effort, Error, Keyring, VerificationLevel, Manifest, Progress, Repository, Result, ServerPrograms, Verification,
     reading::{self, Reading},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 #[non_exhaustive]
 pub struct VerifyOptions {
     /// How deep.
-    pub level: Level,
+    pub level: VerificationLevel,
     /// What opens it, where it is encrypted.
     pub keyring: Keyring,
     /// In which of them it may be loaded.
@@ -41,7 +41,7 @@ pub struct VerifyOptions {
 impl Default for VerifyOptions {
     fn default() -> Self {
         Self {
-            level: Level::Structure,
+            level: VerificationLevel::Structure,
             keyring: Keyring::default(),
             programs: ServerPrograms::default(),
             scratch_folder: None,
@@ -56,7 +56,7 @@ impl Default for VerifyOptions {
 impl VerifyOptions {
     /// Verifies as deep as that.
     #[must_use]
-    pub fn at(level: Level) -> Self {
+    pub fn at(level: VerificationLevel) -> Self {
         Self { level, ..Self::default() }
     }
 
@@ -86,12 +86,12 @@ pub async fn verify_backup(
     at: DateTime<Utc>,
 ) -> Result<Verification> {
     let begun = Instant::now();
-    let mut verification = Verification::new(options.level, at);
+    let mut verification = Verification::passed(options.level, at);
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for artifact in manifest.archives.iter().map(|archive| &archive.artifact) {
         let problems = match options.level {
-            Level::Checksum => reading::check_sum(repository, artifact, &options.reading()).await,
-            _ => reading::read_archive(repository, artifact, None, &options.reading()).await,
+            VerificationLevel::Checksum => reading::check_sum(repository, &manifest.id, artifact, &options.reading()).await,
+            _ => reading::read_archive(repository, &manifest.id, artifact, None, &options.reading()).await,
         };
         verification.note(problems)?;
     }
@@ -114,14 +114,14 @@ async fn verify_shard(
 ) -> Result<()> {
     let shard = &manifest.shards[number];
     match options.level {
-        Level::Checksum => {
-            verification.note(reading::check_sum(repository, &shard.artifact, &options.reading()).await)
+        VerificationLevel::Checksum => {
+            verification.note(reading::check_sum(repository, &manifest.id, &shard.artifact, &options.reading()).await)
         }
-        Level::Structure => {
-            let read = reading::read_image(repository, shard, None, &options.reading()).await;
+        VerificationLevel::Structure => {
+            let read = reading::read_image(repository, &manifest.id, shard, None, &options.reading()).await;
             verification.note(read.map(|read| read.problems))
         }
-        Level::Load | Level::Drill => match load_shard(repository, shard, options).await {
+        VerificationLevel::Load | VerificationLevel::Drill => match load_shard(repository, &manifest.id, shard, options).await {
             Ok(loaded) => {
                 verification.server = loaded.program;
                 verification.problems.extend(loaded.problems);
@@ -133,14 +133,12 @@ async fn verify_shard(
 }
 
 impl Verification {
-    /// Notes what is wrong. An object that is not there is a fault of the backup; what else keeps it from being looked at is
-    /// not.
+    /// Notes what is wrong. An object that is not there, or of another length, is a fault of the backup; what else keeps it from
+    /// being looked at is not.
     fn note(&mut self, problems: Result<Vec<String>>) -> Result<()> {
         match problems {
             Ok(problems) => self.problems.extend(problems),
-            Err(Error::Storage { what, source: source @ object_store::Error::NotFound { .. } }) => {
-                self.problems.push(format!("cannot {what}: {source}"));
-            }
+            Err(error @ Error::Damaged { .. }) => self.problems.push(error.to_string()),
             Err(error) => return Err(error),
         }
         Ok(())
