@@ -15,7 +15,9 @@ fn dump(ctime: Option<i64>, bytes: usize) -> Vec<u8> {
     }
     writer.aux(b"repl-id", b"8de1787ba490483314a4d30f1c628bc5025eb761").unwrap();
     writer.aux(b"repl-offset", b"14").unwrap();
-    let value: Vec<u8> = (0..bytes as u64).map(|n| (n.wrapping_mul(n) >> 3).to_le_bytes()[0]).collect();
+    // Nothing that compresses.
+    let mixed = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value: Vec<u8> = (0..bytes as u64).map(|n| mixed(n).to_be_bytes()[0]).collect();
     writer.string(b"k", &KeyMeta::default(), &value).unwrap();
     writer.finish().unwrap()
 }
@@ -82,7 +84,7 @@ async fn the_file_is_read_whole_even_when_another_takes_its_place() {
         assert_eq!(found.replication, Some(("8de1787ba490483314a4d30f1c628bc5025eb761".to_owned(), 14)));
         let pieces: Vec<Bytes> = found.bytes.map(|piece| piece.unwrap()).collect().await;
         assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= PIECE_BYTES));
-        assert_eq!(pieces.concat(), bytes, "{size}");
+        assert!(pieces.concat() == bytes, "{size}");
     }
 }
 
@@ -106,7 +108,7 @@ async fn a_file_that_gets_shorter_is_an_error() {
     let found = saved.open(NOW_S * 1000).await.unwrap();
     File::options().write(true).open(&saved.path).unwrap().set_len(100_000).unwrap();
     let pieces: Vec<Result<Bytes>> = found.bytes.collect().await;
-    assert!(matches!(pieces.last(), Some(Err(Error::File { .. }))), "{pieces:?}");
+    assert!(matches!(pieces.last(), Some(Err(Error::File { .. }))), "{} pieces", pieces.len());
 }
 
 #[test]
