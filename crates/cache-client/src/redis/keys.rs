@@ -31,6 +31,10 @@ impl RedisKeys {
         Self { link: Arc::clone(&sweeper.link), sweeper }
     }
 
+    pub(crate) fn sweeper(&self) -> &Sweeper {
+        &self.sweeper
+    }
+
     fn request<'a>(&'a self, command: &'a str) -> Request<'a> {
         Request { node: self.link.node(), command, timeout: Duration::ZERO }
     }
