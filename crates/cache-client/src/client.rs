@@ -164,9 +164,10 @@ impl CacheClient {
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
+        let database = u64::try_from(connection.get_db()).unwrap_or(0);
         let owned = OwnedLink::new(connection, NodeAddress::new(name), response_timeout);
         let link: Arc<dyn Link> = Arc::new(owned);
-        Self::from_single_link(name.to_owned(), &link)
+        Self::from_single_link(name.to_owned(), &link, database)
     }
 
     /// Takes a connection into a cluster that the embedding service already has.
@@ -186,11 +187,12 @@ impl CacheClient {
         Self::from_cluster_parts(name.to_owned(), Arc::new(ClusterLink(connection)), nodes)
     }
 
-    fn from_single_link(name: String, link: &Arc<dyn Link>) -> Self {
+    fn from_single_link(name: String, link: &Arc<dyn Link>, database: u64) -> Self {
         let nodes = Arc::new(SingleNode(RedisServer::new(Arc::clone(link), NodeKind::Data)));
         let shards = Arc::new(OneShard { link: Arc::clone(link), endpoint: None });
         let keys = RedisKeys::new(Sweeper::over_links(Arc::clone(link), shards));
-        Self::of_redis(name, Arc::clone(link), keys, nodes)
+        let dumps = RedisDumps::new(keys.sweeper().clone()).over_database(database);
+        Self { dumps: Dumps::Redis(Arc::new(dumps)), ..Self::of_redis(name, Arc::clone(link), keys, nodes) }
     }
 
     fn from_cluster_parts(name: String, link: Arc<dyn Link>, nodes: ClusterNodes) -> Self {

@@ -13,6 +13,7 @@ mod fields;
 mod guarded;
 mod keys;
 mod link;
+mod persistence;
 mod pool;
 mod probe;
 mod sentinel;

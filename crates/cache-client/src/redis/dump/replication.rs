@@ -1,10 +1,6 @@
 //! Images over the replication stream.
 
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -13,20 +9,18 @@ use larder_metrics_model::NodeAddress;
 use tokio::{io::AsyncReadExt, time::timeout};
 
 use super::{
-    Origin,
+    Origin, rights,
     transfer::{Came, Refusal, Transfer},
 };
 use crate::{
-    Dump, DumpFacts, DumpMethod, DumpOptions, DumpSource, Error, Result,
+    Dump, DumpFacts, DumpMethod, DumpOptions, DumpSource, Error, Result, Server,
+    dump::{Clock, PIECE_BYTES},
     redis::{
         failure::{Request, said},
         wire::{Carrier, Introduction, Requests, Wire, WireDialer, server_error},
     },
     url::Endpoint,
 };
-
-/// How much room there is for one reading of the socket, and so how long a piece of an image is at most.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// Takes an image as a replica takes it.
 ///
@@ -55,8 +49,24 @@ impl DumpSource for ReplicationSource {
         DumpMethod::Replication
     }
 
+    /// A replica without its primary refuses, and so does a server that is loading.
     async fn check(&self) -> Result<()> {
-        self.dialer.dial(&self.endpoint, Introduction::default()).await.map(drop)
+        let link = self.origin.link.as_ref();
+        rights::may_run(link, &["PSYNC", "?", "-1"]).await.map_err(needs_rights)?;
+        rights::may_run(link, &["REPLCONF", "capa", "eof"]).await.map_err(needs_rights)?;
+        let info = match self.origin.server().info().await {
+            Ok(info) => info,
+            // Who may not ask does not know.
+            Err(error) if error.is_blocked() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if info.flag("loading") == Some(true) {
+            return Err(Error::Loading { node: self.origin.node.clone() });
+        }
+        if info.field("master_link_status").is_some_and(|status| status != "up") {
+            return Err(without_primary(&self.origin.node));
+        }
+        Ok(())
     }
 
     async fn open(&self) -> Result<Dump> {
@@ -89,24 +99,6 @@ impl DumpSource for ReplicationSource {
     }
 }
 
-/// What the server's clock said, and when.
-struct Clock {
-    said_ms: i64,
-    at: Instant,
-}
-
-impl Clock {
-    fn now_ms(&self) -> i64 {
-        self.said_ms.saturating_add(i64::try_from(self.at.elapsed().as_millis()).unwrap_or(i64::MAX))
-    }
-
-    /// This machine's own, for a user who may not ask for the server's.
-    fn of_this_machine() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { said_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX), at: Instant::now() }
-    }
-}
-
 /// Says what is wanted, and asks for the time.
 async fn introduce(wire: &mut Wire) -> Result<Clock> {
     let mut requests = Requests::default();
@@ -121,12 +113,9 @@ async fn introduce(wire: &mut Wire) -> Result<Clock> {
         Ok(())
     })
     .await?;
-    let at = Instant::now();
     let answer = wire.frame("TIME").await?;
-    Ok(match time(&answer) {
-        Some(said_ms) => Clock { said_ms, at },
-        None => Clock::of_this_machine(),
-    })
+    // A user may not be allowed to ask.
+    Ok(time(&answer).map_or_else(Clock::of_this_machine, Clock::saying))
 }
 
 /// Seconds and microseconds, each a string.
@@ -183,16 +172,21 @@ impl Receiver {
     fn refused(&self, line: &[u8]) -> Error {
         let error = self.request().failed(server_error(&[line, b"\r\n"].concat()));
         match error {
-            Error::Server { node, command, source } if source.to_string().contains("NOMASTERLINK") => {
-                let source = said(
-                    "it is a replica without a link to its primary, and has no data that is sure to be whole \
-                     (NOMASTERLINK)",
-                );
-                Error::Server { node, command, source }
+            Error::Server { node, source, .. } if source.to_string().contains("NOMASTERLINK") => {
+                without_primary(&node)
             }
             error => needs_rights(error),
         }
     }
+}
+
+/// What servers answer with `-NOMASTERLINK`.
+fn without_primary(node: &NodeAddress) -> Error {
+    let source = said(
+        "it is a replica whose link to its primary is down, so that its data may be old (NOMASTERLINK); \
+         take the image from the primary",
+    );
+    Error::Server { node: node.clone(), command: "PSYNC".to_owned(), source }
 }
 
 /// Adds the rights that are needed to the server's words, which name only the first that is missing.

@@ -57,6 +57,12 @@ impl Wire {
         &self.node
     }
 
+    /// Waits so long for an answer from now on.
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Gives up the connection for something that is no question and answer: what carries it, and what came already.
     pub(crate) fn into_parts(self) -> (Box<dyn Carrier>, BytesMut) {
         (self.carrier, self.incoming)
