@@ -116,3 +116,20 @@ pub enum Error {
     #[error("stopped before the end")]
     Stopped,
 }
+
+impl Error {
+    /// Returns what went wrong with its causes, each said once.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let said = error.to_string();
+            if !words.contains(&said) {
+                words = format!("{words}: {said}");
+            }
+            cause = error.source();
+        }
+        words
+    }
+}

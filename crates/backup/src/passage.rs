@@ -41,6 +41,7 @@ pub(crate) struct Pieces(mpsc::Receiver<Passing>);
 #[derive(Debug)]
 enum Passing {
     Piece(Bytes),
+    Failure(String),
     End,
 }
 
@@ -62,6 +63,12 @@ impl Feed {
         self.0.send(Passing::Piece(piece)).await.is_ok()
     }
 
+    /// Says that there will be no more, and why.
+    pub(crate) async fn fail(self, words: String) {
+        // Who does not read any more does not mind.
+        let _ = self.0.send(Passing::Failure(words)).await;
+    }
+
     /// Says that this was all.
     pub(crate) async fn end(self) {
         // Who does not read any more knows without that.
@@ -75,6 +82,7 @@ impl PieceReader {
         while self.current.is_empty() && !self.ended {
             match self.pieces.blocking_recv() {
                 Some(Passing::Piece(piece)) => self.current = piece,
+                Some(Passing::Failure(words)) => return Err(io::Error::other(words)),
                 Some(Passing::End) => self.ended = true,
                 None => return Err(broke_off()),
             }
@@ -138,6 +146,7 @@ impl Pieces {
     pub(crate) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match self.0.recv().await {
             Some(Passing::Piece(piece)) => Some(Ok(piece)),
+            Some(Passing::Failure(words)) => Some(Err(io::Error::other(words))),
             Some(Passing::End) => None,
             None => Some(Err(broke_off())),
         }
