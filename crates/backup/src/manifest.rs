@@ -201,6 +201,12 @@ impl Manifest {
             .chain(self.archives.iter().map(|archive| &archive.artifact))
     }
 
+    /// Tells whether it is a way back from a restore.
+    #[must_use]
+    pub fn is_safety(&self) -> bool {
+        matches!(self.kind, Kind::Safety { .. })
+    }
+
     /// Returns how many bytes it takes in the repository, the manifest left aside.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
