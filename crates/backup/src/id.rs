@@ -31,7 +31,14 @@ impl BackupId {
         Self(format!("{}-{mark:04x}", at.format(MOMENT)))
     }
 
-    /// Returns the moment at which it was begun.
+    /// Names a backup as the guide does: by the moment alone.
+    #[must_use]
+    pub fn of_guide(at: DateTime<Utc>) -> Self {
+        Self(at.format(MOMENT).to_string())
+    }
+
+    /// Returns the moment at which it was begun. The guide's script takes the local time of its machine and does not say
+    /// which that is: of its backups, the moment is what their name says, read as UTC.
     #[must_use]
     pub fn began_at(&self) -> DateTime<Utc> {
         moment(&self.0[..MOMENT_LEN]).unwrap_or_default()
