@@ -14,6 +14,7 @@ mod keys;
 mod link;
 mod pool;
 mod probe;
+mod restore;
 mod sentinel;
 mod server;
 mod server_stats;
