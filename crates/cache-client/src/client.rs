@@ -7,12 +7,13 @@ use redis::{aio::ConnectionLike, cluster_async::ClusterConnection};
 use secrecy::SecretString;
 
 use crate::{
-    Cache, CacheUrl, ConnectOptions, Keys, MemoryCache, MemoryOptions, Nodes, Result, StatsSource,
-    memory::{MemoryNode, load, sample},
+    Cache, CacheUrl, ConnectOptions, DumpOptions, DumpShard, Keys, MemoryCache, MemoryOptions, Nodes, Result,
+    StatsSource,
+    memory::{MemoryNode, load, memory_dump, sample},
     redis::{
         BySlot, ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink,
-        RedisCache, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink, SentinelNodes,
-        Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
+        RedisCache, RedisDumps, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink,
+        SentinelNodes, Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
     },
     url::{Endpoint, HostPort, Target},
 };
@@ -25,6 +26,14 @@ pub struct CacheClient {
     keys: Arc<dyn Keys>,
     nodes: Arc<dyn Nodes>,
     stats: Arc<dyn StatsSource>,
+    dumps: Dumps,
+}
+
+/// Where images are taken.
+#[derive(Clone, Debug)]
+enum Dumps {
+    Redis(Arc<RedisDumps>),
+    Memory(MemoryCache),
 }
 
 /// Reaches the cache that a URL names.
@@ -139,6 +148,7 @@ impl CacheClient {
             name: cache.name().to_owned(),
             keys: Arc::clone(&cache) as _,
             stats: Arc::clone(&cache) as _,
+            dumps: Dumps::Memory(MemoryCache::clone(&cache)),
             cache,
             nodes,
         }
@@ -154,9 +164,10 @@ impl CacheClient {
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
+        let database = u64::try_from(connection.get_db()).unwrap_or(0);
         let owned = OwnedLink::new(connection, NodeAddress::new(name), response_timeout);
         let link: Arc<dyn Link> = Arc::new(owned);
-        Self::from_single_link(name.to_owned(), &link)
+        Self::from_single_link(name.to_owned(), &link, database)
     }
 
     /// Takes a connection into a cluster that the embedding service already has.
@@ -176,11 +187,12 @@ impl CacheClient {
         Self::from_cluster_parts(name.to_owned(), Arc::new(ClusterLink(connection)), nodes)
     }
 
-    fn from_single_link(name: String, link: &Arc<dyn Link>) -> Self {
+    fn from_single_link(name: String, link: &Arc<dyn Link>, database: u64) -> Self {
         let nodes = Arc::new(SingleNode(RedisServer::new(Arc::clone(link), NodeKind::Data)));
         let shards = Arc::new(OneShard { link: Arc::clone(link), endpoint: None });
         let keys = RedisKeys::new(Sweeper::over_links(Arc::clone(link), shards));
-        Self::of_redis(name, Arc::clone(link), keys, nodes)
+        let dumps = RedisDumps::new(keys.sweeper().clone()).over_database(database);
+        Self { dumps: Dumps::Redis(Arc::new(dumps)), ..Self::of_redis(name, Arc::clone(link), keys, nodes) }
     }
 
     fn from_cluster_parts(name: String, link: Arc<dyn Link>, nodes: ClusterNodes) -> Self {
@@ -191,7 +203,8 @@ impl CacheClient {
 
     fn of_redis(name: String, link: Arc<dyn Link>, keys: RedisKeys, nodes: Arc<dyn Nodes>) -> Self {
         let stats = Arc::new(ServerStats::new(Arc::clone(&nodes)));
-        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats }
+        let dumps = Dumps::Redis(Arc::new(RedisDumps::new(keys.sweeper().clone())));
+        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats, dumps }
     }
 
     /// Returns the same cache with values and statistics from elsewhere, such as a tiered cache over this one.
@@ -231,6 +244,20 @@ impl CacheClient {
     #[must_use]
     pub fn nodes(&self) -> &Arc<dyn Nodes> {
         &self.nodes
+    }
+
+    /// Finds the shards, in the order of their slots, and the ways in which images of them can be taken.
+    ///
+    /// Every call looks anew, so that a failover is seen. Nothing is taken yet, and whether the server lets this user take an
+    /// image in one of the ways is asked by [`DumpSource::check`](crate::DumpSource::check).
+    ///
+    /// # Errors
+    /// The shards cannot be found, or a replica is asked for and a shard has none.
+    pub async fn dump_shards(&self, options: &DumpOptions) -> Result<Vec<DumpShard>> {
+        match &self.dumps {
+            Dumps::Redis(dumps) => dumps.shards(options).await,
+            Dumps::Memory(cache) => Ok(memory_dump(cache, options)),
+        }
     }
 
     /// Returns the statistics.

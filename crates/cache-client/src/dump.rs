@@ -1,5 +1,16 @@
 //! The seam for the bytes of an RDB image.
 
+mod clock;
+mod image;
+mod options;
+mod sweep;
+
+pub(crate) use clock::Clock;
+pub(crate) use image::{About, PIECE_BYTES, Target};
+pub(crate) use sweep::{Databases, Fetch, FetchByKeys, KeyImage, OpenDatabase};
+
+pub use options::DumpOptions;
+
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;

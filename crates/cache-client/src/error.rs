@@ -42,6 +42,16 @@ pub enum Error {
         /// What is wrong with it, with the byte offset and the key where they are known.
         source: Source,
     },
+    /// The file that a server saves is not to be had on this machine.
+    #[error("the file {path} that {node} saves cannot be used: {reason}", path = path.display())]
+    SavedFile {
+        /// Which node.
+        node: NodeAddress,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why it cannot be used, and what to do about it.
+        reason: String,
+    },
     /// Nothing listens there, or the connection broke.
     #[error("{node} cannot be reached")]
     Unreachable {
@@ -209,10 +219,17 @@ impl Error {
         }
     }
 
-    /// Tells whether the server does not let this user do it, or does not have it at all.
+    /// Tells whether the server does not let this user do it, or does not have it at all; a file that it saves and that is not
+    /// to be had on this machine counts as well.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        matches!(self, Self::NotPermitted { .. } | Self::UnknownCommand { .. } | Self::Unsupported { .. })
+        matches!(
+            self,
+            Self::NotPermitted { .. }
+                | Self::UnknownCommand { .. }
+                | Self::Unsupported { .. }
+                | Self::SavedFile { .. }
+        )
     }
 
     /// Tells whether a node of a cluster said that the key is on another one.

@@ -21,7 +21,7 @@ mod url;
 pub use cache::{Cache, CacheExt, Entry};
 pub use capability::{Availability, Capabilities, Capability};
 pub use client::{CacheClient, open};
-pub use dump::{Dump, DumpFacts, DumpMethod, DumpShard, DumpSource};
+pub use dump::{Dump, DumpFacts, DumpMethod, DumpOptions, DumpShard, DumpSource};
 pub use error::{Error, Result, Source};
 #[cfg(feature = "http")]
 pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};

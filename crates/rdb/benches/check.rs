@@ -18,7 +18,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crc_fast::{CrcAlgorithm, Digest};
-use larder_rdb::{HashField, KeyMeta, Reader, Server, Stream, StreamEntry, StreamId, Value, Writer};
+use larder_rdb::{
+    DataDigest, HashField, KeyHasher, KeyMeta, Reader, Server, Stream, StreamEntry, StreamId, Value, Writer,
+};
 
 /// Runs of each pass, of which the best counts.
 const RUNS: usize = 3;
@@ -42,6 +44,10 @@ fn main() {
     let skim = best(|| drop(black_box(families(&strings))));
     report("skim with CRC-64 and families", skim, len);
     println!("{}", skim_alone(&strings));
+    let digested = best(|| {
+        black_box(digest(&strings));
+    });
+    report("digest with CRC-64", digested, len);
     compare(&strings, skim, len);
 
     let mixed = folder.path().join("mixed.rdb");
@@ -53,6 +59,10 @@ fn main() {
         black_box(decode(&mixed));
     });
     report("decode with CRC-64", decode, len);
+    let digested = best(|| {
+        black_box(digest(&mixed));
+    });
+    report("digest with CRC-64", digested, len);
     compare(&mixed, decode, len);
 }
 
@@ -163,6 +173,16 @@ fn decode(path: &Path) -> u64 {
         }
     }
     count
+}
+
+/// Decodes every value and adds up the digests.
+fn digest(path: &Path) -> DataDigest {
+    let mut reader = Reader::new(File::open(path).unwrap()).unwrap();
+    let (mut hasher, mut sum) = (KeyHasher::new(), DataDigest::default());
+    while let Some(entry) = reader.next_key().unwrap() {
+        sum += entry.digest(&mut hasher).unwrap().whole;
+    }
+    sum
 }
 
 /// Numbers that are the same in every run (Marsaglia's xorshift64*).

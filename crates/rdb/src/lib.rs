@@ -31,7 +31,7 @@ mod walk;
 mod write;
 
 pub use crate::compat::{Compatibility, Incompatible};
-pub use crate::digest::{DataDigest, NoDigest};
+pub use crate::digest::{DataDigest, KeyDigest, KeyHasher, NoDigest};
 pub use crate::element::{Element, SlotValue, StreamFields, StreamId, StreamMeta, StreamPart};
 pub use crate::error::{Error, KeyName, Place, Result};
 pub use crate::format::{Dialect, Format};

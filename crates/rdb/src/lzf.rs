@@ -15,6 +15,12 @@ const WINDOW: usize = 1 << 13;
 const MAX_COPY: usize = 264;
 /// Longest literal run.
 const MAX_LITERAL: usize = 32;
+/// Bytes that are moved at once.
+const MOVE: usize = MAX_LITERAL;
+/// The same where source and target are too near for that.
+const HALF_MOVE: usize = 8;
+/// Strings up to this length are decompressed into a buffer of their length.
+const SHORT: usize = 64 << 10;
 
 /// True if `plain` bytes can come out of `packed` ones.
 pub(crate) fn is_possible(packed: u64, plain: u64) -> bool {
@@ -23,11 +29,79 @@ pub(crate) fn is_possible(packed: u64, plain: u64) -> bool {
 
 /// Decompresses `packed` into `out`, whose old content is dropped; `None` unless exactly `plain` bytes come out.
 pub(crate) fn decompress(packed: &[u8], plain: usize, out: &mut Vec<u8>) -> Option<()> {
+    if plain <= SHORT {
+        return decompress_short(packed, plain, out);
+    }
     out.clear();
     // Memory grows with what comes out, not with what was announced.
     out.reserve(plain.min(1 << 20));
     let used = expand(packed, plain, out)?;
     (used == packed.len() && out.len() == plain).then_some(())
+}
+
+/// Decompresses into a buffer that is there from the start and has room behind the end, so that most runs and copies are
+/// moves of a fixed length, of which the next command writes over what is too much.
+fn decompress_short(packed: &[u8], plain: usize, out: &mut Vec<u8>) -> Option<()> {
+    out.resize(plain + MOVE, 0);
+    let ended = expand_into(packed, plain, out);
+    out.truncate(plain);
+    if ended.is_none() {
+        out.clear();
+    }
+    ended
+}
+
+fn expand_into(packed: &[u8], plain: usize, out: &mut [u8]) -> Option<()> {
+    let (mut at, mut end) = (0, 0);
+    while at < packed.len() {
+        let control = usize::from(packed[at]);
+        at += 1;
+        if control < MAX_LITERAL {
+            let len = control + 1;
+            if end + len > plain {
+                return None;
+            }
+            match packed[at..].first_chunk::<MOVE>() {
+                Some(chunk) => out[end..end + MOVE].copy_from_slice(chunk),
+                None => out[end..end + len].copy_from_slice(packed.get(at..at + len)?),
+            }
+            at += len;
+            end += len;
+            continue;
+        }
+        let mut len = (control >> 5) + 2;
+        if len == 9 {
+            len += usize::from(*packed.get(at)?);
+            at += 1;
+        }
+        let back = ((control & 0x1f) << 8) + usize::from(*packed.get(at)?) + 1;
+        at += 1;
+        if back > end || end + len > plain {
+            return None;
+        }
+        move_back(out, end, back, len);
+        end += len;
+    }
+    (end == plain).then_some(())
+}
+
+/// Copies `len` bytes from `back` before `end` to `end`, and perhaps some more.
+#[inline]
+fn move_back(out: &mut [u8], end: usize, back: usize, len: usize) {
+    let from = end - back;
+    if back >= MOVE {
+        for step in (0..len).step_by(MOVE) {
+            out.copy_within(from + step..from + step + MOVE, end + step);
+        }
+    } else if back >= HALF_MOVE {
+        for step in (0..len).step_by(HALF_MOVE) {
+            out.copy_within(from + step..from + step + HALF_MOVE, end + step);
+        }
+    } else {
+        for step in 0..len {
+            out[end + step] = out[from + step];
+        }
+    }
 }
 
 /// Decompresses the start of `packed`, at least `wanted` bytes if there are as many.

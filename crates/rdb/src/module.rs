@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Read;
 
 use crate::input::Input;
+use crate::text::Slot;
 use crate::{Error, Result};
 
 /// A module's type: a name of nine letters and the version of its encoding.
@@ -60,6 +61,33 @@ pub(crate) fn skip_parts<R: Read>(input: &mut Input<R>) -> Result<()> {
             3 => input.skip(4, what)?,
             4 => input.skip(8, what)?,
             5 => drop(input.skip_string(what)?),
+            _ => return Err(Error::malformed(input.offset(), "a module's data has an unknown mark")),
+        }
+    }
+}
+
+/// Reads a value of module type 2; gives its parts, with their marks, to `each`.
+pub(crate) fn read_module<R: Read>(
+    input: &mut Input<R>,
+    text: &mut Slot,
+    packed: &mut Vec<u8>,
+    mut each: impl FnMut(u8, &[u8]),
+) -> Result<ModuleType> {
+    let what = "a module's data";
+    let module = ModuleType::from_id(input.plain_length("a module's id")?);
+    loop {
+        match input.plain_length(what)? {
+            0 => return Ok(module),
+            mark @ (1 | 2) => {
+                let number = input.plain_length(what)?;
+                each(if mark == 1 { 1 } else { 2 }, &number.to_le_bytes());
+            }
+            3 => each(3, &input.array::<4>(what)?),
+            4 => each(4, &input.array::<8>(what)?),
+            5 => {
+                input.read_string(text, packed, what)?;
+                text.text().with_bytes(|bytes| each(5, bytes));
+            }
             _ => return Err(Error::malformed(input.offset(), "a module's data has an unknown mark")),
         }
     }

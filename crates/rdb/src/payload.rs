@@ -168,6 +168,30 @@ impl<'a> Payload<'a> {
         Ok(())
     }
 
+    /// Decodes the value, which must take the whole payload; the second thing that `decode` gives is false for an
+    /// empty one.
+    pub(crate) fn decode_with<T>(
+        &self,
+        decode: impl FnOnce(&mut Input<&'a [u8]>, &Templates) -> Result<(T, bool)>,
+    ) -> Result<T> {
+        let start = self.value_offset as u64;
+        let mut input = self.input();
+        let (decoded, holds_anything) =
+            decode(&mut input, &Templates::default()).map_err(|error| error.moved(start))?;
+        if !holds_anything {
+            return Err(Error::malformed(start, "the payload holds an empty value"));
+        }
+        if !input.at_end()? {
+            return Err(Error::malformed(start + input.offset(), "the payload is longer than its value"));
+        }
+        Ok(decoded)
+    }
+
+    /// Serialised length of the value.
+    pub(crate) fn value_bytes(&self) -> u64 {
+        self.value.len() as u64
+    }
+
     fn input(&self) -> Input<&'a [u8]> {
         // A payload is in memory whole, so remembering its members does not take more than it does.
         let limits = Limits { max_remembered: self.limits.max_remembered_at_hand, ..self.limits };

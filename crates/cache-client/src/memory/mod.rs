@@ -1,6 +1,7 @@
 //! A cache inside this process.
 
 mod cache;
+mod dump;
 mod keys;
 mod last_use;
 mod load;
@@ -12,6 +13,7 @@ mod value;
 
 pub use store::{MemoryCache, MemoryOptions};
 
+pub(crate) use dump::memory_dump;
 pub(crate) use load::load;
 pub(crate) use sample::sample;
 pub(crate) use server::MemoryNode;

@@ -4,8 +4,8 @@ use std::{io::Read, sync::Arc};
 
 use bytes::Bytes;
 use larder_rdb::{
-    Entry, Error as RdbError, Kind, Layout, ModuleType, Payload, RawValue, ReadOptions, Server, Text, Value,
-    ValueType,
+    Entry, Error as RdbError, Format, Kind, Layout, ModuleType, Payload, RawValue, ReadOptions, Server, Text,
+    Value, ValueType,
 };
 
 use crate::KeyType;
@@ -146,6 +146,14 @@ impl HeldValue {
             }
             Self::Serialised(value) => Ok(value.payload.clone()),
         }
+    }
+
+    /// The format that a payload of it says; `None` for a string, which every format has.
+    pub(super) fn format(&self) -> Option<Format> {
+        let Self::Serialised(value) = self else { return None };
+        // The version stands in front of the checksum.
+        let [low, high, ..] = *value.payload.last_chunk::<10>()?;
+        Format::from_version(u16::from_le_bytes([low, high])).ok()
     }
 
     /// Bytes that are held.

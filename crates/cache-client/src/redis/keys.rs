@@ -33,6 +33,10 @@ impl RedisKeys {
         Self { link: Arc::clone(&sweeper.link), restorer: Arc::new(Restorer::of(&sweeper)), sweeper }
     }
 
+    pub(crate) fn sweeper(&self) -> &Sweeper {
+        &self.sweeper
+    }
+
     fn request<'a>(&'a self, command: &'a str) -> Request<'a> {
         Request { node: self.link.node(), command, timeout: Duration::ZERO }
     }

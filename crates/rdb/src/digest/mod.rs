@@ -1,5 +1,12 @@
 //! Digests of logical data: what a key holds, whatever its encoding and wherever it lies.
 
+mod content;
+mod key;
+mod message;
+mod stream;
+
+pub use key::{KeyDigest, KeyHasher};
+
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 use std::str::FromStr;

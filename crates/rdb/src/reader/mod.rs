@@ -301,6 +301,23 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
+    /// Decodes the value of the key, from where it starts to its end.
+    pub(crate) fn decode_with<T>(
+        &mut self,
+        decode: impl FnOnce(&mut Input<R>, &mut Decoder, &Templates) -> Result<T>,
+    ) -> Result<T> {
+        self.position = Position::Broken;
+        let decoded = decode(&mut self.input, &mut self.decoder, &self.templates)
+            .map_err(|error| error.in_key(&self.key.bytes))?;
+        self.position = Position::Between;
+        Ok(decoded)
+    }
+
+    /// The name of the key that was read last.
+    pub(crate) fn key_name(&self) -> &[u8] {
+        &self.key.bytes
+    }
+
     /// Gives the next element of the value of the key.
     fn next_element(&mut self) -> Result<Option<Element<'_>>> {
         self.position = Position::Broken;

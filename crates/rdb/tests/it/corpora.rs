@@ -87,6 +87,14 @@ fn comparable(contents: &str) -> String {
     parts.collect::<Vec<_>>().join("; ").replace("[stream_lp:", "[stream_listpacks:")
 }
 
+/// The files that servers load, with their names.
+pub(crate) fn sound_files(folder: &Path) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let sound = manifest(folder)
+        .into_iter()
+        .filter(|listed| listed.contents.starts_with("REDIS v") && !listed.name.contains("corrupt_ziplist"));
+    sound.map(|listed| (listed.name, std::fs::read(&listed.path).unwrap()))
+}
+
 #[test]
 fn every_file_holds_what_the_manifest_says() {
     let Some(folder) = corpora("every_file_holds_what_the_manifest_says") else { return };

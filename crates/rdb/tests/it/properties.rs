@@ -7,7 +7,7 @@ use larder_rdb::{
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-fn text() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => vec(any::<u8>(), 0..40),
         2 => any::<i64>().prop_map(|value| value.to_string().into_bytes()),
@@ -68,7 +68,7 @@ fn group(entries: &[StreamEntry], name: Vec<u8>, seed: usize) -> StreamGroup {
     group
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         3 => text().prop_map(Value::String),
         1 => vec(text(), 1..50).prop_map(Value::List),
@@ -100,7 +100,7 @@ fn old_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn meta() -> impl Strategy<Value = KeyMeta> {
+pub(crate) fn meta() -> impl Strategy<Value = KeyMeta> {
     (0u64..3, any::<Option<i64>>(), prop::option::of(0u64..100_000), any::<Option<u8>>()).prop_map(
         |(db, expires, idle, frequency)| {
             let mut meta = KeyMeta::in_db(db);
@@ -113,7 +113,7 @@ fn meta() -> impl Strategy<Value = KeyMeta> {
 }
 
 /// Servers that keep everything a value may have.
-const SERVERS: [fn() -> Server; 2] = [|| Server::redis(8, 0), || Server::valkey(9, 0)];
+pub(crate) const SERVERS: [fn() -> Server; 2] = [|| Server::redis(8, 0), || Server::valkey(9, 0)];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 48 } else { 512 }))]

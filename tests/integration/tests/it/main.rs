@@ -2,6 +2,7 @@
 
 mod clean;
 mod contracts;
+mod dump;
 mod faults;
 mod harness;
 mod sweep;

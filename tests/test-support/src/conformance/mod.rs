@@ -4,6 +4,7 @@
 //! They use keys that begin with `conformance:`, and remove them at the end; other keys may be there.
 
 mod cache;
+mod dump;
 mod guarded;
 mod keys;
 mod restore;
@@ -11,6 +12,7 @@ mod server;
 mod stats;
 
 pub use cache::cache;
+pub use dump::{Contents, KeyContents, collect, dump_source};
 pub use keys::keys;
 pub use server::{nodes, server};
 pub use stats::stats_source;

@@ -17,6 +17,7 @@ use futures_util::{
 use larder_metrics_model::NodeAddress;
 
 use self::shard::ShardSweep;
+pub(crate) use self::shard::no_replica;
 use super::{link::Link, wire::WireDialer};
 use crate::{
     KeyBatch, KeyRecord, Result, ScanOptions, ScanPosition, ShardPosition,

@@ -141,7 +141,7 @@ impl ShardSweep {
             return Ok(Open { node, steps: Box::new(LinkSteps::new(link, options, cursor)) });
         };
         let reads_replica = self.options.read_from == ReadFrom::Replica;
-        let endpoint = if reads_replica { self.replica().await? } else { endpoint.clone() };
+        let endpoint = if reads_replica { self.shard.replica().await? } else { endpoint.clone() };
         let introduction = Introduction { reads_replica: reads_replica && !self.shard.slots.is_empty() };
         let database = dialer.database();
         let mut wire = dialer.dial(&endpoint, introduction).await?;
@@ -164,21 +164,13 @@ impl ShardSweep {
         self.cursor = Some(END.to_owned());
     }
 
-    async fn replica(&self) -> Result<Endpoint> {
-        let told = match self.shard.replicas.first() {
-            Some(replica) => Some(replica.clone()),
-            None => replica_of_info(&self.shard).await?,
-        };
-        told.map(Endpoint::Tcp).ok_or_else(|| no_replica(&self.shard.primary))
-    }
-
     /// Asks on a new connection, after the last step: a primary that has become a replica meanwhile may have been emptied.
     async fn still_the_same(&self, node: &NodeAddress) -> Result<()> {
         let (Some(known), Some(dialer)) = (&self.identity, &self.sweeper.dialer) else { return Ok(()) };
         let Some(Endpoint::Tcp(_) | Endpoint::Unix(_)) = &self.shard.endpoint else { return Ok(()) };
         let endpoint = match self.options.read_from {
             ReadFrom::Primary => self.shard.endpoint.clone(),
-            ReadFrom::Replica => Some(self.replica().await?),
+            ReadFrom::Replica => Some(self.shard.replica().await?),
         };
         let Some(endpoint) = endpoint else { return Ok(()) };
         let mut wire = dialer.dial(&endpoint, Introduction::default()).await?;
@@ -249,7 +241,18 @@ fn waits() -> ExponentialBackoff {
         .build()
 }
 
-fn no_replica(node: &NodeAddress) -> Error {
+impl Shard {
+    /// Returns where a replica is.
+    pub(crate) async fn replica(&self) -> Result<Endpoint> {
+        let told = match self.replicas.first() {
+            Some(replica) => Some(replica.clone()),
+            None => replica_of_info(self).await?,
+        };
+        told.map(Endpoint::Tcp).ok_or_else(|| no_replica(&self.primary))
+    }
+}
+
+pub(crate) fn no_replica(node: &NodeAddress) -> Error {
     Error::Unsupported {
         node: node.clone(),
         capability: crate::Capability::Scan,

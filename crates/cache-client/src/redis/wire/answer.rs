@@ -75,7 +75,7 @@ impl<'a> Answer<'a> {
 }
 
 /// The client library tells the kinds of errors apart; so that there is one place for it, it reads the line here too.
-fn server_error(line: &[u8]) -> RedisError {
+pub(crate) fn server_error(line: &[u8]) -> RedisError {
     match redis::parse_redis_value(line) {
         Ok(value) => match value.extract_error() {
             Err(error) => error,

@@ -1,6 +1,6 @@
 //! How such a connection is made.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -11,7 +11,7 @@ use tokio::{
 use super::{Answer, Carrier, Requests, Wire, tls};
 use crate::{
     Error, Result,
-    redis::{Dialer, diagnosis, failure::Request},
+    redis::{Dialer, Link, Retrying, diagnosis, failure::Request},
     url::{Endpoint, HostPort},
 };
 
@@ -105,6 +105,19 @@ impl WireDialer {
             _ => Err(answer.unexpected(request)),
         })
         .await
+    }
+
+    /// Returns the same dialer for connections to another database.
+    pub(crate) fn in_database(&self, database: u64) -> Self {
+        let mut dialer = self.0.clone();
+        dialer.login = dialer.login.set_db(i64::try_from(database).unwrap_or(i64::MAX));
+        Self(dialer)
+    }
+
+    /// Returns a link to one server with the same login, that looks at keys without using them.
+    pub(crate) fn link(&self, endpoint: &Endpoint) -> Arc<dyn Link> {
+        let direct = self.0.without_touching().link(endpoint.clone());
+        Arc::new(Retrying::new(Arc::new(direct), &self.0.options))
     }
 
     pub(crate) fn database(&self) -> u64 {

@@ -11,7 +11,7 @@ mod request;
 mod scanner;
 mod tls;
 
-pub(crate) use answer::{Answer, SweepAnswer};
+pub(crate) use answer::{Answer, SweepAnswer, server_error};
 pub(crate) use dial::{Introduction, WireDialer};
 pub(crate) use exchange::Outgoing;
 pub(crate) use request::{Requests, prefix};
@@ -60,6 +60,17 @@ impl Wire {
         &self.node
     }
 
+    /// Waits so long for an answer from now on.
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Gives up the connection for something that is no question and answer: what carries it, and what came already.
+    pub(crate) fn into_parts(self) -> (Box<dyn Carrier>, BytesMut) {
+        (self.carrier, self.incoming)
+    }
+
     /// Sends what was gathered, and begins to gather anew.
     pub(crate) async fn send(&mut self, requests: &mut Requests) -> Result<()> {
         let sent = timeout(self.patience, async {
@@ -72,7 +83,7 @@ impl Wire {
                 Ok(())
             }
             Ok(Err(error)) => Err(self.unreachable(error)),
-            Err(_) => Err(self.request("a sweep").timed_out()),
+            Err(_) => Err(self.request("").timed_out()),
         }
     }
 
