@@ -164,9 +164,10 @@ pub enum ShardPosition {
 pub struct DumpedValue {
     /// The payload, with version and checksum at its end.
     pub payload: Bytes,
-    /// The time the key had left.
+    /// The time the key had left. It is what a restore goes by where no moment is known.
     pub ttl: Ttl,
-    /// When the key's time is up, in milliseconds since 1970; known where the server tells it (Redis 7.0 and later).
+    /// When the key's time is up, in milliseconds since 1970; known where the server tells it (Redis 7.0 and later). Where it
+    /// is there, a restore goes by it: the key ends at that moment, however long the value was kept.
     pub expires_at_ms: Option<i64>,
     /// How long the key had not been used before it was dumped; servers that evict by frequency do not know it.
     pub idle: Option<Duration>,
@@ -272,7 +273,16 @@ pub trait Keys: Debug + Send + Sync {
     /// Returns values in the server's own form; `None` for a key that is not there.
     async fn dump(&self, keys: &[Bytes]) -> Vec<Result<Option<DumpedValue>>>;
 
-    /// Brings values back.
+    /// Brings values back, with their moments (`ABSTTL`) and idle times (`IDLETIME`; both since Redis 5.0) where they are known.
+    ///
+    /// A key whose moment is over is not made, and is [`KeyChange::Done`] all the same; with
+    /// [`overwrite`](RestoreItem::overwrite) it takes the place of the one that is there, so that none is left. Without, a key
+    /// that is there is [`KeyChange::Exists`], whatever the moment. A server that evicts by frequency takes an idle time and
+    /// makes nothing of it. So it is on Redis 7.0 and 8.0 and on Valkey 8.1 and 9.1.
+    ///
+    /// Several calls at once are faster than one after the other: while one waits for its last answers, the server works on
+    /// the next. Where a connection breaks, values that were sent and not answered may have been restored or not; their
+    /// answer is an error.
     async fn restore(&self, items: &[RestoreItem]) -> Vec<Result<KeyChange>>;
 }
 

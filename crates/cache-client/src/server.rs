@@ -8,14 +8,15 @@ use larder_metrics_model::{
     SlowLogEntry,
 };
 
-use crate::{Capabilities, Result};
+use crate::{Capabilities, Capability, Error, KeyChange, Result};
 
 /// One node of a cache.
 ///
 /// # Contract
 ///
 /// - Every call goes to this node and no other, and ends within the time that was configured.
-/// - Nothing but what [`Server::purge_memory`] and [`Server::defragment`] say is changed, and nothing blocks the server for long.
+/// - Nothing but what [`Server::purge_memory`], [`Server::defragment`] and [`Server::load_function`] say is changed, and nothing
+///   blocks the server for long.
 /// - What the server does not let this user do is an error for which [`Error::is_blocked`](crate::Error::is_blocked)
 ///   holds; what is known is never made up from defaults.
 #[async_trait]
@@ -85,6 +86,16 @@ pub trait Server: Debug + Send + Sync {
     /// # Errors
     /// The node cannot be reached, refuses, or was built without it.
     async fn defragment(&self, on: bool) -> Result<()>;
+
+    /// Loads a library of functions from its source (FUNCTION LOAD, Redis 7.0 and later); one of the same name that is there is
+    /// replaced, or left alone and [`KeyChange::Exists`].
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has no functions.
+    async fn load_function(&self, _code: &[u8], _replaces: bool) -> Result<KeyChange> {
+        let reason = "it keeps no function libraries".to_owned();
+        Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Restore, reason })
+    }
 
     /// Returns the cluster as this node sees it.
     ///

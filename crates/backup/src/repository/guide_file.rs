@@ -136,6 +136,7 @@ fn image(host: String, version: Option<String>, artifact: Artifact) -> ShardImag
         server: version.map(|version| format!("Redis {version}")),
         slots: Vec::new(),
         method: None,
+        has_checksum: None,
         taken_at: None,
         duration_ms: None,
         replication: None,

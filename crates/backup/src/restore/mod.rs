@@ -1,6 +1,15 @@
 //! Bringing a backup back.
 
 mod folder;
+mod images;
 mod in_use;
+mod live;
+mod report;
 
 pub use folder::{FolderOptions, FolderOutcome, FolderPlan, PlannedFile, plan_folder, restore_to_folder};
+pub use images::ReadingOptions;
+pub use live::{
+    DatabaseMap, Existing, KeyFilter, LiveKeys, LiveOutcome, LivePlan, LiveProgress, LiveRestore,
+    LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified, Rename, TargetFacts, TtlChoice,
+};
+pub use report::RecoveryReport;

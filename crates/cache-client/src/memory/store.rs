@@ -13,7 +13,7 @@ use bytes::Bytes;
 use larder_metrics_model::{CacheStats, Tier};
 use moka::{Expiry, notification::RemovalCause, sync::Cache as Moka};
 
-use super::{last_use::LastUse, value::HeldValue};
+use super::{last_use::LastUse, moment, value::HeldValue};
 use crate::{KeyChange, RestoreItem, Ttl};
 
 /// How much an embedded cache may hold.
@@ -308,9 +308,16 @@ impl MemoryCache {
         if !item.overwrite && self.peek(&item.key).is_some() {
             return KeyChange::Exists;
         }
-        match item.value.ttl {
+        let ttl = match item.value.expires_at_ms {
+            Some(at_ms) => Ttl::In(moment::until(at_ms)),
+            None => item.value.ttl,
+        };
+        match ttl {
             Ttl::In(time) if time.is_zero() => self.shared.entries.invalidate(&item.key),
-            ttl => self.shared.entries.insert(item.key.clone(), Stored::new(value, ttl)),
+            ttl => {
+                let idle = item.value.idle.unwrap_or_default();
+                self.shared.entries.insert(item.key.clone(), Stored::new(value, ttl).idle_for(idle));
+            }
         }
         KeyChange::Done
     }

@@ -69,7 +69,7 @@ fn key_of(command: &Cmd) -> Option<&[u8]> {
 const SLOTS: u16 = 16_384;
 
 /// The slot of a key: CRC-16 of what is between its first braces, or of the whole (Redis Cluster specification, "Hash tags").
-fn slot_of(key: &[u8]) -> u16 {
+pub(super) fn slot_of(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
         let length = rest.iter().position(|byte| *byte == b'}')?;
@@ -78,7 +78,8 @@ fn slot_of(key: &[u8]) -> u16 {
     crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % SLOTS
 }
 
-fn shard_of(shards: &[Shard], slot: u16) -> Option<usize> {
+/// The place of the shard that holds a slot.
+pub(super) fn shard_of(shards: &[Shard], slot: u16) -> Option<usize> {
     let holds = |shard: &Shard| shard.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot));
     shards.iter().position(holds)
 }

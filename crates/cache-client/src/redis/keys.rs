@@ -12,6 +12,7 @@ use super::{
     failure::Request,
     fields, guarded,
     link::{Effect, Link},
+    restore::Restorer,
     sweep::Sweeper,
 };
 use crate::{
@@ -24,11 +25,12 @@ use crate::{
 pub(crate) struct RedisKeys {
     link: Arc<dyn Link>,
     sweeper: Sweeper,
+    restorer: Arc<Restorer>,
 }
 
 impl RedisKeys {
     pub(crate) fn new(sweeper: Sweeper) -> Self {
-        Self { link: Arc::clone(&sweeper.link), sweeper }
+        Self { link: Arc::clone(&sweeper.link), restorer: Arc::new(Restorer::of(&sweeper)), sweeper }
     }
 
     pub(crate) fn sweeper(&self) -> &Sweeper {
@@ -149,20 +151,7 @@ impl Keys for RedisKeys {
     }
 
     async fn restore(&self, items: &[RestoreItem]) -> Vec<Result<KeyChange>> {
-        let commands = items.iter().map(|item| {
-            let mut command = with_key("RESTORE", &item.key);
-            command.arg(match item.value.ttl {
-                Ttl::None => 0,
-                Ttl::In(time) => milliseconds(time),
-            });
-            command.arg(item.value.payload.as_ref());
-            if item.overwrite {
-                command.arg("REPLACE");
-            }
-            command
-        });
-        let answers = self.link.run_all(commands.collect(), Effect::Write).await;
-        answers.into_iter().map(restored).collect()
+        self.restorer.restore(items).await
     }
 }
 
@@ -198,15 +187,4 @@ fn with_key(name: &str, key: &Bytes) -> Cmd {
 fn done_or_missing(answer: Result<Value>, request: Request<'_>) -> Result<KeyChange> {
     let changed: u64 = read(answer?, request)?;
     Ok(if changed > 0 { KeyChange::Done } else { KeyChange::Missing })
-}
-
-/// RESTORE without REPLACE answers BUSYKEY where the key is there.
-fn restored(answer: Result<Value>) -> Result<KeyChange> {
-    match answer {
-        Ok(_) => Ok(KeyChange::Done),
-        Err(Error::Server { ref source, .. }) if source.to_string().contains("BUSYKEY") => {
-            Ok(KeyChange::Exists)
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -16,6 +16,7 @@ mod link;
 mod persistence;
 mod pool;
 mod probe;
+mod restore;
 mod sentinel;
 mod server;
 mod server_stats;

@@ -18,7 +18,7 @@ use super::{
     link::{Effect, Link},
     probe,
 };
-use crate::{Capabilities, Nodes, Result, Server, Topology};
+use crate::{Capabilities, Error, KeyChange, Nodes, Result, Server, Topology};
 
 /// One server over a link of its own.
 #[derive(Clone, Debug)]
@@ -170,6 +170,19 @@ impl Server for RedisServer {
     async fn defragment(&self, on: bool) -> Result<()> {
         let setting = if on { "yes" } else { "no" };
         self.ask::<String>(words(&["CONFIG", "SET", "activedefrag", setting]), "CONFIG SET").await.map(drop)
+    }
+
+    async fn load_function(&self, code: &[u8], replaces: bool) -> Result<KeyChange> {
+        let mut command =
+            words(if replaces { &["FUNCTION", "LOAD", "REPLACE"] } else { &["FUNCTION", "LOAD"] });
+        command.arg(code);
+        match self.link.run(command, Effect::Write).await {
+            Ok(_) => Ok(KeyChange::Done),
+            Err(Error::Server { source, .. }) if source.to_string().contains("already exists") => {
+                Ok(KeyChange::Exists)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn cluster(&self) -> Result<ClusterState> {

@@ -13,7 +13,7 @@ use larder_metrics_model::NodeAddress;
 
 use super::{
     guarded::{keys_are_looked_at, only_what_is_as_it_was_seen_is_changed},
-    restore::restore_what_was_dumped,
+    restore::{restore_at_once, restore_to_the_moment, restore_what_was_dumped},
 };
 
 const COUNT: usize = 1_500;
@@ -33,6 +33,8 @@ pub async fn keys(keys: &dyn Keys, cache: &dyn Cache) -> Result<()> {
     keys_that_go_are_left_out(keys, cache, &all).await.context("a key that is gone is left out")?;
     batches_answer_in_order(keys, cache).await.context("batch calls answer for each key in order")?;
     restore_what_was_dumped(keys, cache).await.context("dump and restore")?;
+    restore_to_the_moment(keys, cache).await.context("restore with moments")?;
+    restore_at_once(keys, cache).await.context("several restores at once")?;
     only_what_is_as_it_was_seen_is_changed(keys, cache).await.context("guarded changes")?;
     keys_are_looked_at(keys, cache).await.context("a look at keys")?;
     every_pace_sees_every_key(keys, &all).await.context("paces")?;

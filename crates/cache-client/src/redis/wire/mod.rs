@@ -1,16 +1,19 @@
-//! A connection of its own for a sweep: requests are written and answers read without an allocation a command.
+//! A connection of our own for a sweep, or a restore: requests are written and answers read without an allocation a command.
 //!
 //! The client library makes a value of every command and every answer, which costs more than the server takes for them.
-//! A sweep asks millions of small questions whose answers are numbers and words, so it speaks the protocol (RESP2) itself.
+//! A sweep asks millions of small questions whose answers are numbers and words, and a restore sends millions of values that
+//! are answered with one word, so they speak the protocol (RESP2) themselves.
 
 mod answer;
 mod dial;
+mod exchange;
 mod request;
 mod scanner;
 mod tls;
 
 pub(crate) use answer::{Answer, SweepAnswer, server_error};
 pub(crate) use dial::{Introduction, WireDialer};
+pub(crate) use exchange::Outgoing;
 pub(crate) use request::{Requests, prefix};
 
 use std::{fmt, time::Duration};

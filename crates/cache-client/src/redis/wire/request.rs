@@ -1,7 +1,5 @@
 //! Requests, gathered to be sent in one packet.
 
-use std::io::Write;
-
 /// Commands as the protocol has them, one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
@@ -40,32 +38,58 @@ impl Requests {
         self.commands = 0;
     }
 
-    fn begin(&mut self, words: usize) {
+    /// Begins a command of so many words, its name included.
+    pub(crate) fn begin(&mut self, words: usize) {
         self.number(b'*', words);
         self.commands += 1;
     }
 
-    fn word(&mut self, word: &[u8]) {
-        self.number(b'$', word.len());
+    /// Adds a word to the command that was begun.
+    pub(crate) fn word(&mut self, word: &[u8]) {
+        self.begin_word(word.len());
         self.bytes.extend_from_slice(word);
+        self.end_word();
+    }
+
+    /// Adds a word that is a number.
+    pub(crate) fn number_word(&mut self, number: u64) {
+        let mut room = [0; MOST_DIGITS];
+        self.word(digits(number, &mut room));
+    }
+
+    /// Adds what stands in front of a word whose bytes are sent from where they lie.
+    pub(crate) fn begin_word(&mut self, bytes: usize) {
+        self.number(b'$', bytes);
+    }
+
+    /// Adds what stands behind a word.
+    pub(crate) fn end_word(&mut self) {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
     #[inline]
     fn number(&mut self, mark: u8, number: usize) {
+        let mut room = [0; MOST_DIGITS];
         self.bytes.push(mark);
-        match number {
-            0..=9 => self.bytes.push(digit(number)),
-            10..=99 => self.bytes.extend([digit(number / 10), digit(number % 10)]),
-            _ => write!(self.bytes, "{number}").expect("a vector takes everything"),
-        }
+        self.bytes.extend_from_slice(digits(number as u64, &mut room));
         self.bytes.extend_from_slice(b"\r\n");
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "one digit")]
-fn digit(number: usize) -> u8 {
-    b'0' + number as u8
+/// Digits of the largest number of 64 bits.
+const MOST_DIGITS: usize = 20;
+
+#[inline]
+fn digits(mut number: u64, room: &mut [u8; MOST_DIGITS]) -> &[u8] {
+    let mut at = MOST_DIGITS;
+    loop {
+        at -= 1;
+        room[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &room[at..];
+        }
+    }
 }
 
 /// Writes the words that stand before the key of a command.
@@ -88,10 +112,15 @@ mod tests {
             let mut requests = Requests::default();
             requests.add_prefixed(&prefix(&["MEMORY", "USAGE"]), key);
             requests.add(&[b"PTTL", key]);
+            requests.begin(3);
+            requests.word(b"X");
+            requests.number_word(key.len() as u64);
+            requests.number_word(u64::MAX);
             let mut expected = redis::cmd("MEMORY").arg("USAGE").arg(key).get_packed_command();
             expected.extend(redis::cmd("PTTL").arg(key).get_packed_command());
+            expected.extend(redis::cmd("X").arg(key.len()).arg(u64::MAX).get_packed_command());
             assert_eq!(requests.bytes(), expected);
-            assert_eq!(requests.commands(), 2);
+            assert_eq!(requests.commands(), 3);
             requests.clear();
             assert!(requests.bytes().is_empty() && requests.commands() == 0);
         }

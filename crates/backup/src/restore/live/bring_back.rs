@@ -1,0 +1,119 @@
+//! Bringing one batch back.
+
+use larder_cache_client::{CacheClient, Error, KeyChange, RestoreItem};
+use larder_rdb::KeyName;
+
+use super::{
+    Existing, LiveOutcome, TtlChoice,
+    batches::{BATCH_KEYS, Batch},
+    paced::Paced,
+    same::{end_same, hold_same},
+};
+
+const ANOTHER_VALUE: &str = "another value is there";
+const ANOTHER_TTL: &str = "the same value is there with another TTL";
+
+/// Values of the cache that are fetched at once, to compare.
+pub(super) const FETCHED_KEYS: usize = 100;
+/// Commands that fetching one takes.
+pub(super) const FETCH_COMMANDS: usize = 4;
+
+/// How a batch is brought back.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) existing: Existing,
+    pub(super) ttl: TtlChoice,
+    /// This moment by the clock of the cache.
+    pub(super) now_ms: i64,
+}
+
+/// Restores what is not there, and looks at what is.
+pub(super) async fn bring_back(client: &CacheClient, batch: Batch, paced: &Paced, way: &Way) -> LiveOutcome {
+    let mut outcome = LiveOutcome::default();
+    let is_over = |item: &RestoreItem| item.value.expires_at_ms.is_some_and(|at| at <= way.now_ms);
+    let (over, items): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(is_over);
+    outcome.expired += over.len() as u64;
+    let answers = restore(client, paced, &items).await;
+    let mut there = Vec::new();
+    for (item, answer) in items.into_iter().zip(answers) {
+        match answer {
+            Ok(KeyChange::Exists) => there.push(item),
+            Ok(_) => outcome.restored += 1,
+            Err(error) => fail(&mut outcome, &item, &error),
+        }
+    }
+    if outcome.ended_by.is_none() && !there.is_empty() {
+        compare(client, there, paced, way, &mut outcome).await;
+    }
+    outcome
+}
+
+async fn restore(
+    client: &CacheClient,
+    paced: &Paced,
+    items: &[RestoreItem],
+) -> Vec<larder_cache_client::Result<KeyChange>> {
+    paced.in_steps(items, (BATCH_KEYS, 1), |items| client.keys().restore(items)).await
+}
+
+/// Keys that are there: those that are as in the backup are counted, the others left or overwritten.
+async fn compare(
+    client: &CacheClient,
+    there: Vec<RestoreItem>,
+    paced: &Paced,
+    way: &Way,
+    outcome: &mut LiveOutcome,
+) {
+    let keys: Vec<_> = there.iter().map(|item| item.key.clone()).collect();
+    let fetch = |keys| client.keys().dump(keys);
+    let found = paced.in_steps(&keys, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+    let mut again = Vec::new();
+    for (mut item, found) in there.into_iter().zip(found) {
+        let why = match found {
+            Err(error) => {
+                fail(outcome, &item, &error);
+                continue;
+            }
+            // It has gone meanwhile.
+            Ok(None) => {
+                again.push(item);
+                continue;
+            }
+            Ok(Some(found)) if !hold_same(&item.value.payload, &found.payload) => ANOTHER_VALUE,
+            Ok(Some(found)) if way.ttl == TtlChoice::Keep && !end_same(item.value.expires_at_ms, &found) => {
+                ANOTHER_TTL
+            }
+            Ok(Some(_)) => {
+                outcome.there_already += 1;
+                continue;
+            }
+        };
+        match way.existing {
+            Existing::Leave => outcome.leave(why),
+            Existing::Overwrite => {
+                item.overwrite = true;
+                again.push(item);
+            }
+        }
+    }
+    let answers = restore(client, paced, &again).await;
+    for (item, answer) in again.into_iter().zip(answers) {
+        match answer {
+            Ok(KeyChange::Exists) => outcome.leave(ANOTHER_VALUE),
+            Ok(_) if item.overwrite => outcome.overwritten += 1,
+            Ok(_) => outcome.restored += 1,
+            Err(error) => fail(outcome, &item, &error),
+        }
+    }
+}
+
+/// What fails one key for a reason of the cache's fails all.
+fn fail(outcome: &mut LiveOutcome, item: &RestoreItem, error: &Error) {
+    outcome.fail(&KeyName::from(item.key.as_ref()), error);
+    let is_of_the_cache = error.is_retryable()
+        || matches!(error, Error::OutOfMemory { .. } | Error::Authentication { .. })
+        || matches!(error, Error::UnknownCommand { .. } | Error::TooManyClients { .. });
+    if is_of_the_cache && outcome.ended_by.is_none() {
+        outcome.ended_by = Some(error.with_causes());
+    }
+}

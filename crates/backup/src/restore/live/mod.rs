@@ -1,0 +1,48 @@
+//! Bringing the keys of a backup into a cache that runs, of any topology.
+//!
+//! The dump is read whole to plan, before anything is touched, again to restore, and a third time to compare what is there
+//! with it. Nothing is kept of it but what is under way.
+
+mod apply;
+mod batches;
+mod bring_back;
+mod choice;
+mod functions;
+mod options;
+mod outcome;
+mod paced;
+mod plan;
+mod planning;
+mod progress;
+mod reading;
+mod room;
+mod same;
+mod source;
+mod target;
+mod verify;
+
+pub use options::{DatabaseMap, Existing, KeyFilter, LiveRestoreOptions, Rename, TtlChoice};
+pub use outcome::{LiveOutcome, LiveVerified};
+pub use plan::{LiveKeys, LivePlan};
+pub use progress::LiveProgress;
+pub use source::LiveSource;
+pub use target::{LiveTarget, TargetFacts};
+
+/// A restore into a running cache: a plan first, then its doing, then the proof. Each reads the dump anew, so that each can
+/// be done again: what is there already is left alone.
+///
+/// Field TTLs of hashes stay what they are in the backup, whatever [`TtlChoice`] says of keys.
+#[derive(Clone, Debug)]
+pub struct LiveRestore {
+    source: LiveSource,
+    target: LiveTarget,
+    options: LiveRestoreOptions,
+}
+
+impl LiveRestore {
+    /// Says what is brought where, and how.
+    #[must_use]
+    pub fn new(source: LiveSource, target: LiveTarget, options: LiveRestoreOptions) -> Self {
+        Self { source, target, options }
+    }
+}

@@ -1,0 +1,113 @@
+//! Comparing what is there with the backup.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use larder_cache_client::{CacheClient, DumpedValue, RestoreItem};
+
+use super::{
+    LiveRestore, LiveVerified, TtlChoice,
+    apply::{AT_ONCE, Clients},
+    batches::{Batch, Batches, Piece},
+    bring_back::{FETCH_COMMANDS, FETCHED_KEYS},
+    same::{end_same, hold_same},
+    target::Looked,
+};
+use crate::{Error, Result};
+
+impl LiveRestore {
+    /// Reads back every key that should be there, and compares it with the backup: its value, and the moment at which it ends
+    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference.
+    ///
+    /// # Errors
+    /// [`Error::Dump`] for a dump that is not sound, and [`Error::Cache`] where the cache cannot be asked. Single keys that
+    /// cannot be read are counted.
+    pub async fn verify(&self) -> Result<LiveVerified> {
+        let looked = self.target.look().await?;
+        if !looked.refusals.is_empty() {
+            return Err(Error::Refused { what: "comparing".to_owned(), reasons: looked.refusals });
+        }
+        let mut batches = Batches::of(self, &looked);
+        let compared = self.compare_all(&mut batches, &looked).await;
+        let passed = batches.finish().await;
+        let mut verified = compared?;
+        verified.expired += passed?.expired;
+        Ok(verified)
+    }
+
+    async fn compare_all(&self, batches: &mut Batches, looked: &Looked) -> Result<LiveVerified> {
+        let at_once = if self.options.pace.overlaps() { AT_ONCE } else { 1 };
+        let mut verified = LiveVerified::default();
+        let mut clients = Clients::of(self);
+        let mut under_way: FuturesUnordered<BoxFuture<'_, LiveVerified>> = FuturesUnordered::new();
+        let mut goes_on = true;
+        loop {
+            tokio::select! {
+                biased;
+                Some(done) = under_way.next(), if !under_way.is_empty() => verified.add(done),
+                () = self.options.stop.cancelled(), if goes_on => {
+                    verified.stopped = true;
+                    goes_on = false;
+                }
+                piece = batches.next(), if goes_on && under_way.len() < at_once => match piece {
+                    None => goes_on = false,
+                    Some(Piece::Function(_)) => {}
+                    Some(Piece::Keys(batch)) => {
+                        let client = clients.of_database(batch.database).await?;
+                        under_way.push(self.compared(client, batch, looked));
+                    }
+                },
+                else => return Ok(verified),
+            }
+        }
+    }
+
+    fn compared<'a>(
+        &self,
+        client: CacheClient,
+        batch: Batch,
+        looked: &'a Looked,
+    ) -> BoxFuture<'a, LiveVerified> {
+        let (paced, progress) = (self.paced(&client), Arc::clone(&self.options.progress));
+        let keeps_ttl = self.options.ttl == TtlChoice::Keep;
+        let (keys, bytes) = (batch.items.len() as u64, batch.bytes as u64);
+        Box::pin(async move {
+            let names: Vec<_> = batch.items.iter().map(|item| item.key.clone()).collect();
+            let fetch = |keys| client.keys().dump(keys);
+            let found = paced.in_steps(&names, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+            let now_ms = looked.now_ms();
+            // Values are decoded where they are not the same to the byte.
+            let work = move || compare(&batch.items, found, keeps_ttl, now_ms);
+            let done = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+            progress.add(keys, bytes);
+            done
+        })
+    }
+}
+
+type Found = larder_cache_client::Result<Option<DumpedValue>>;
+
+fn compare(items: &[RestoreItem], found: Vec<Found>, keeps_ttl: bool, now_ms: i64) -> LiveVerified {
+    let mut verified = LiveVerified::default();
+    for (item, found) in items.iter().zip(found) {
+        let is_over = item.value.expires_at_ms.is_some_and(|at| at <= now_ms);
+        match found {
+            Err(error) => verified.fail(&item.key, &error),
+            Ok(None) if is_over => verified.expired += 1,
+            Ok(None) => {
+                verified.compared += 1;
+                verified.miss(&item.key);
+            }
+            Ok(Some(found)) => {
+                verified.compared += 1;
+                let ends_same = !keeps_ttl || end_same(item.value.expires_at_ms, &found);
+                if ends_same && hold_same(&item.value.payload, &found.payload) {
+                    verified.equal += 1;
+                } else {
+                    verified.differ(&item.key);
+                }
+            }
+        }
+    }
+    verified
+}
