@@ -91,7 +91,12 @@ impl LiveRestore {
 
     fn batch(&self, client: CacheClient, batch: Batch, looked: &Looked) -> BoxFuture<'static, LiveOutcome> {
         let (keys, bytes) = (batch.items.len() as u64, batch.bytes as u64);
-        let way = Way { existing: self.options.existing, ttl: self.options.ttl, now_ms: looked.now_ms() };
+        let way = Way {
+            database: batch.database,
+            existing: self.options.existing,
+            ttl: self.options.ttl,
+            now_ms: looked.now_ms(),
+        };
         let (paced, progress) = (self.paced(&client), Arc::clone(&self.options.progress));
         Box::pin(async move {
             let done = bring_back(&client, batch, &paced, &way).await;

@@ -1,26 +1,30 @@
 //! Bringing one batch back.
 
-use larder_cache_client::{CacheClient, Error, KeyChange, RestoreItem};
+use larder_cache_client::{CacheClient, DumpedValue, Error, KeyChange, RestoreItem};
 use larder_rdb::KeyName;
 
 use super::{
     Existing, LiveOutcome, TtlChoice,
     batches::{BATCH_KEYS, Batch},
     paced::Paced,
-    same::{end_same, hold_same},
+    same::{Comparer, Verdict},
 };
 
 const ANOTHER_VALUE: &str = "another value is there";
 const ANOTHER_TTL: &str = "the same value is there with another TTL";
+const UNKNOWN: &str = "a module's value is there, which cannot be compared";
 
 /// Values of the cache that are fetched at once, to compare.
 pub(super) const FETCHED_KEYS: usize = 100;
+/// What fetching a value gives.
+pub(super) type Found = larder_cache_client::Result<Option<DumpedValue>>;
 /// Commands that fetching one takes.
 pub(super) const FETCH_COMMANDS: usize = 4;
 
 /// How a batch is brought back.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
+    pub(super) database: u64,
     pub(super) existing: Existing,
     pub(super) ttl: TtlChoice,
     /// This moment by the clock of the cache.
@@ -67,35 +71,11 @@ async fn compare(
     let keys: Vec<_> = there.iter().map(|item| item.key.clone()).collect();
     let fetch = |keys| client.keys().dump(keys);
     let found = paced.in_steps(&keys, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
-    let mut again = Vec::new();
-    for (mut item, found) in there.into_iter().zip(found) {
-        let why = match found {
-            Err(error) => {
-                fail(outcome, &item, &error);
-                continue;
-            }
-            // It has gone meanwhile.
-            Ok(None) => {
-                again.push(item);
-                continue;
-            }
-            Ok(Some(found)) if !hold_same(&item.value.payload, &found.payload) => ANOTHER_VALUE,
-            Ok(Some(found)) if way.ttl == TtlChoice::Keep && !end_same(item.value.expires_at_ms, &found) => {
-                ANOTHER_TTL
-            }
-            Ok(Some(_)) => {
-                outcome.there_already += 1;
-                continue;
-            }
-        };
-        match way.existing {
-            Existing::Leave => outcome.leave(why),
-            Existing::Overwrite => {
-                item.overwrite = true;
-                again.push(item);
-            }
-        }
-    }
+    let judging = way.clone();
+    // Values are decoded to be compared.
+    let judged = tokio::task::spawn_blocking(move || judge(there, found, &judging)).await;
+    let (compared, again) = judged.unwrap_or_default();
+    outcome.add(compared);
     let answers = restore(client, paced, &again).await;
     for (item, answer) in again.into_iter().zip(answers) {
         match answer {
@@ -105,6 +85,43 @@ async fn compare(
             Err(error) => fail(outcome, &item, &error),
         }
     }
+}
+
+/// What becomes of keys that are there, and those of them that are to be restored.
+fn judge(there: Vec<RestoreItem>, found: Vec<Found>, way: &Way) -> (LiveOutcome, Vec<RestoreItem>) {
+    let (mut outcome, mut again) = (LiveOutcome::default(), Vec::new());
+    let mut comparer = Comparer::new(way.database, way.ttl == TtlChoice::Keep);
+    for (mut item, found) in there.into_iter().zip(found) {
+        let verdict = match found {
+            Ok(Some(found)) => comparer.compare(&item, &found),
+            // It has gone meanwhile.
+            Ok(None) => {
+                again.push(item);
+                continue;
+            }
+            Err(error) => {
+                fail(&mut outcome, &item, &error);
+                continue;
+            }
+        };
+        let why = match verdict {
+            Verdict::Same(_) => {
+                outcome.there_already += 1;
+                continue;
+            }
+            Verdict::AnotherValue => ANOTHER_VALUE,
+            Verdict::AnotherEnd => ANOTHER_TTL,
+            Verdict::Unknown => UNKNOWN,
+        };
+        match way.existing {
+            Existing::Leave => outcome.leave(why),
+            Existing::Overwrite => {
+                item.overwrite = true;
+                again.push(item);
+            }
+        }
+    }
+    (outcome, again)
 }
 
 /// What fails one key for a reason of the cache's fails all.

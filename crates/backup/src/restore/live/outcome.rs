@@ -51,13 +51,17 @@ pub struct LiveVerified {
     pub missing: u64,
     /// The first of them.
     pub missing_keys: Vec<String>,
+    /// Keys with a module's value that is there, and written in another way, as some modules do each time: whether it is the
+    /// same is not known.
+    pub unknown: u64,
     /// Keys whose time is up.
     pub expired: u64,
     /// Keys that could not be read.
     pub failed: u64,
     /// What the first of them failed with.
     pub failures: Vec<String>,
-    /// The sum of the digests of the keys that are equal: their values, and their TTLs where those are kept.
+    /// The sum of the digests of the keys that are equal, with the names and databases that they have in the cache: of values
+    /// and TTLs, or of values alone where TTLs are not those of the backup.
     #[serde(serialize_with = "as_text")]
     pub digest: DataDigest,
     /// Whether it was stopped on request.
@@ -109,7 +113,8 @@ impl LiveOutcome {
 }
 
 impl LiveVerified {
-    /// Tells whether every key is there as it is in the backup, but for those whose time is up.
+    /// Tells whether every key is there as it is in the backup, but for those whose time is up, and
+    /// for modules' values that cannot be compared.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.differing == 0 && self.missing == 0 && self.failed == 0 && !self.stopped
@@ -138,6 +143,7 @@ impl LiveVerified {
         self.equal += other.equal;
         self.differing += other.differing;
         self.missing += other.missing;
+        self.unknown += other.unknown;
         self.expired += other.expired;
         self.failed += other.failed;
         for (all, more) in [

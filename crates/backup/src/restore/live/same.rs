@@ -1,55 +1,110 @@
-//! Whether two payloads hold the same value.
+//! Whether a key is there as it is in the backup.
 
-use larder_cache_client::{DumpedValue, ValueStamp};
-use larder_rdb::{Payload, Value};
+use larder_cache_client::{DumpedValue, RestoreItem, Ttl, ValueStamp};
+use larder_rdb::{DataDigest, KeyDigest, KeyHasher, KeyMeta, Kind, Payload};
 
 /// The clocks of an embedded cache are read to about a millisecond, and the machine's may be set meanwhile.
 const TOLERANCE_MS: u64 = 100;
 
-/// Compares what payloads hold, and not how: unordered members come in the order in which a server happens to hold them.
-pub(super) fn hold_same(one: &[u8], other: &[u8]) -> bool {
-    if let (Some(one), Some(other)) = (ValueStamp::of(one), ValueStamp::of(other))
-        && one == other
-    {
-        return true;
+/// What a comparison gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is the same, with this digest.
+    Same(DataDigest),
+    /// It is another value.
+    AnotherValue,
+    /// It is the same value, and ends at another moment.
+    AnotherEnd,
+    /// A module's value, which is written in another way each time.
+    Unknown,
+}
+
+/// Compares keys of one database.
+#[derive(Debug)]
+pub(super) struct Comparer {
+    pub(super) database: u64,
+    /// Whether keys must end at the moment that the backup says.
+    pub(super) keeps_ttl: bool,
+    hasher: KeyHasher,
+}
+
+impl Comparer {
+    pub(super) fn new(database: u64, keeps_ttl: bool) -> Self {
+        Self { database, keeps_ttl, hasher: KeyHasher::new() }
     }
-    let decoded = |payload| {
-        let payload = Payload::parse(payload).ok()?;
-        Some((payload.raw_value(), in_order(payload.value().ok()?)))
-    };
-    match (decoded(one), decoded(other)) {
-        // Of a module's value nothing is known but the type; servers of one version write it the same way.
-        (Some((one, Value::Module(_))), Some((other, Value::Module(_)))) => {
-            one.as_bytes() == other.as_bytes()
+
+    /// Compares a value of the backup with the one that is there.
+    pub(super) fn compare(&mut self, item: &RestoreItem, found: &DumpedValue) -> Verdict {
+        let expected = item.value.payload.as_ref();
+        let Some((digest, kind)) = self.digest(item, expected) else { return Verdict::AnotherValue };
+        let is_same_value = ValueStamp::of(expected) == ValueStamp::of(&found.payload)
+            || self.digest(item, &found.payload).is_some_and(|(found, _)| found.value == digest.value);
+        if !is_same_value {
+            return if kind == Kind::Module { Verdict::Unknown } else { Verdict::AnotherValue };
         }
-        (Some((_, one)), Some((_, other))) => one == other,
-        _ => false,
+        match self.keeps_ttl {
+            true if !end_same(item.value.expires_at_ms, found) => Verdict::AnotherEnd,
+            true => Verdict::Same(digest.whole),
+            false => Verdict::Same(digest.value),
+        }
+    }
+
+    fn digest(&mut self, item: &RestoreItem, payload: &[u8]) -> Option<(KeyDigest, Kind)> {
+        let payload = Payload::parse(payload).ok()?;
+        let mut meta = KeyMeta::in_db(self.database);
+        meta.expires_at_ms = item.value.expires_at_ms;
+        let digest = payload.digest(&item.key, &meta, &mut self.hasher).ok()?;
+        Some((digest, payload.kind()))
     }
 }
 
 /// Tells whether a key ends when it should.
-pub(super) fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
+fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
     match (expected_ms, found.expires_at_ms) {
         (Some(expected), Some(found)) => expected.abs_diff(found) <= TOLERANCE_MS,
         // Servers before Redis 7.0 do not tell the moment.
-        (Some(_), None) => matches!(found.ttl, larder_cache_client::Ttl::In(_)),
-        (None, _) => found.ttl == larder_cache_client::Ttl::None,
+        (Some(_), None) => matches!(found.ttl, Ttl::In(_)),
+        (None, _) => found.ttl == Ttl::None,
     }
 }
 
-fn in_order(mut value: Value) -> Value {
-    match &mut value {
-        Value::Set(members) => members.sort_unstable(),
-        Value::SortedSet(members) => members.sort_unstable_by(|one, other| one.0.cmp(&other.0)),
-        Value::Hash(fields) => fields.sort_unstable_by(|one, other| one.name.cmp(&other.name)),
-        // When a consumer was last seen, and got something, older layouts do not keep apart.
-        Value::Stream(stream) => {
-            for consumer in stream.groups.iter_mut().flat_map(|group| &mut group.consumers) {
-                consumer.active_at_ms = None;
-                consumer.seen_at_ms = 0;
-            }
-        }
-        _ => {}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use larder_rdb::{Server, Value};
+
+    use super::*;
+
+    fn value(members: &[&str], expires_at_ms: Option<i64>) -> DumpedValue {
+        let members = members.iter().map(|member| member.as_bytes().to_vec()).collect();
+        let payload = Value::Set(members).to_payload(Server::redis(7, 0), b"k").unwrap();
+        let ttl = expires_at_ms.map_or(Ttl::None, |_| Ttl::In(Duration::from_secs(1)));
+        let mut value = DumpedValue::new(Bytes::from(payload), ttl);
+        value.expires_at_ms = expires_at_ms;
+        value
     }
-    value
+
+    #[test]
+    fn what_is_the_same_is_told_from_what_is_not() {
+        let item = |expires_at_ms| RestoreItem {
+            key: "k".into(),
+            value: value(&["a", "b"], expires_at_ms),
+            overwrite: false,
+        };
+        let compared = |expected, found: &[&str], found_ms, keeps_ttl| {
+            Comparer::new(0, keeps_ttl).compare(&item(expected), &value(found, found_ms))
+        };
+        assert!(matches!(compared(None, &["b", "a"], None, true), Verdict::Same(_)));
+        assert!(matches!(compared(Some(5000), &["b", "a"], Some(5100), true), Verdict::Same(_)));
+        assert_eq!(compared(Some(5000), &["b", "a"], Some(5101), true), Verdict::AnotherEnd);
+        assert_eq!(compared(Some(5000), &["b", "a"], None, true), Verdict::AnotherEnd);
+        assert_eq!(compared(None, &["b", "a"], Some(5000), true), Verdict::AnotherEnd);
+        assert!(matches!(compared(Some(5000), &["b", "a"], None, false), Verdict::Same(_)));
+        assert_eq!(compared(None, &["b", "c"], None, true), Verdict::AnotherValue);
+        let mut comparer = Comparer::new(0, true);
+        let broken = DumpedValue::new(Bytes::from_static(b"broken"), Ttl::None);
+        assert_eq!(comparer.compare(&item(None), &broken), Verdict::AnotherValue);
+    }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use larder_cache_client::{CacheClient, DumpedValue, RestoreItem};
+use larder_cache_client::CacheClient;
 
 use super::{
     LiveRestore, LiveVerified, TtlChoice,
     apply::{AT_ONCE, Clients},
     batches::{Batch, Batches, Piece},
-    bring_back::{FETCH_COMMANDS, FETCHED_KEYS},
-    same::{end_same, hold_same},
+    bring_back::{FETCH_COMMANDS, FETCHED_KEYS, Found},
+    same::{Comparer, Verdict},
     target::Looked,
 };
 use crate::{Error, Result};
@@ -77,7 +77,7 @@ impl LiveRestore {
             let found = paced.in_steps(&names, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
             let now_ms = looked.now_ms();
             // Values are decoded where they are not the same to the byte.
-            let work = move || compare(&batch.items, found, keeps_ttl, now_ms);
+            let work = move || compare(&batch, found, keeps_ttl, now_ms);
             let done = tokio::task::spawn_blocking(work).await.unwrap_or_default();
             progress.add(keys, bytes);
             done
@@ -85,28 +85,31 @@ impl LiveRestore {
     }
 }
 
-type Found = larder_cache_client::Result<Option<DumpedValue>>;
-
-fn compare(items: &[RestoreItem], found: Vec<Found>, keeps_ttl: bool, now_ms: i64) -> LiveVerified {
+fn compare(batch: &Batch, found: Vec<Found>, keeps_ttl: bool, now_ms: i64) -> LiveVerified {
     let mut verified = LiveVerified::default();
-    for (item, found) in items.iter().zip(found) {
+    let mut comparer = Comparer::new(batch.database, keeps_ttl);
+    for (item, found) in batch.items.iter().zip(found) {
         let is_over = item.value.expires_at_ms.is_some_and(|at| at <= now_ms);
-        match found {
-            Err(error) => verified.fail(&item.key, &error),
-            Ok(None) if is_over => verified.expired += 1,
-            Ok(None) => {
-                verified.compared += 1;
-                verified.miss(&item.key);
+        let found = match found {
+            Ok(None) if is_over => {
+                verified.expired += 1;
+                continue;
             }
-            Ok(Some(found)) => {
-                verified.compared += 1;
-                let ends_same = !keeps_ttl || end_same(item.value.expires_at_ms, &found);
-                if ends_same && hold_same(&item.value.payload, &found.payload) {
-                    verified.equal += 1;
-                } else {
-                    verified.differ(&item.key);
-                }
+            Err(error) => {
+                verified.fail(&item.key, &error);
+                continue;
             }
+            Ok(found) => found,
+        };
+        verified.compared += 1;
+        match found.map(|found| comparer.compare(item, &found)) {
+            None => verified.miss(&item.key),
+            Some(Verdict::Same(digest)) => {
+                verified.equal += 1;
+                verified.digest += digest;
+            }
+            Some(Verdict::Unknown) => verified.unknown += 1,
+            Some(Verdict::AnotherValue | Verdict::AnotherEnd) => verified.differ(&item.key),
         }
     }
     verified
