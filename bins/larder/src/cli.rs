@@ -4,7 +4,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{clean, collect, completions, config, health, keys, maintain, metrics, policy, undo, watch},
+    commands::{backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy, restore, undo,
+        watch},
     global::Global,
 };
 
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Policy(policy::PolicyArgs),
     Clean(clean::CleanArgs),
     Undo(undo::UndoArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    Drill(drill::DrillArgs),
     Metrics(metrics::MetricsArgs),
     Maintain(maintain::MaintainArgs),
     Config(config::ConfigArgs),
@@ -42,7 +46,11 @@ const CHECKS: [&str; 1] = ["health"];
 
 impl Command {
     pub(crate) fn is_check(&self) -> bool {
-        matches!(self, Self::Health(_))
+        match self {
+            Self::Health(_) => true,
+            Self::Backup(args) => args.is_check(),
+            _ => false,
+        }
     }
 }
 

@@ -22,8 +22,6 @@ pub(crate) struct Census {
     pub(crate) digest: DataDigest,
     pub(crate) values_digest: DataDigest,
     pub(crate) checksum: Checksum,
-    /// When it was written, in seconds since 1970, where it says so.
-    pub(crate) written_at_s: Option<i64>,
 }
 
 /// Families beyond that many are counted as one: their names are of the shape of keys, and say nothing.
@@ -56,9 +54,6 @@ pub(crate) fn take(source: impl Read, families: Option<&KeyFamilies>) -> larder_
                 tally.add(DataDigest::of_function(code));
             }
             Record::FunctionPreGa { .. } => tally.counts.functions += 1,
-            Record::Aux { name: b"ctime", value } => {
-                tally.written_at_s = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-            }
             _ => {}
         }
     }
@@ -75,7 +70,6 @@ struct Tally {
     by_family: Vec<FamilyCount>,
     database: u64,
     keys_of_database: u64,
-    written_at_s: Option<i64>,
 }
 
 impl Tally {
@@ -136,7 +130,7 @@ impl Tally {
 
     fn finish<R: Read>(mut self, reader: &Reader<R>) -> Census {
         self.close_database();
-        let Self { mut counts, digest, values_digest, written_at_s, .. } = self;
+        let Self { mut counts, digest, values_digest, .. } = self;
         counts.by_type = self.by_kind.into_iter().map(|(kind, keys)| (kind.to_string(), keys)).collect();
         let count_of = |(family, place): (Box<str>, usize)| {
             Some((family.into_string(), *self.by_family.get(place)?))
@@ -149,7 +143,6 @@ impl Tally {
             digest,
             values_digest,
             checksum: reader.checksum(),
-            written_at_s,
         }
     }
 }

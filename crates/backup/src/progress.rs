@@ -72,3 +72,10 @@ impl Progress {
         self.0.total_bytes.fetch_add(total_bytes.unwrap_or(0), Ordering::Relaxed);
     }
 }
+
+impl Progress {
+    /// Begins to read a backup.
+    pub fn begin_with(&self, manifest: &crate::Manifest) {
+        self.begin(manifest.stored_bytes(), manifest.shards.len());
+    }
+}

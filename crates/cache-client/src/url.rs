@@ -103,6 +103,12 @@ impl CacheUrl {
         self.database
     }
 
+    /// Returns the same cache with another of its databases. A cluster has one.
+    #[must_use]
+    pub fn with_database(&self, database: u32) -> Self {
+        Self { database, ..self.clone() }
+    }
+
     /// Tells whether the cache lives inside this process.
     #[must_use]
     pub fn is_embedded(&self) -> bool {

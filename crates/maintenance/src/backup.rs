@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use larder_backup::{
-    BackupOptions, DrillReport, KeepPolicy, Level, Repository, VerifyOptions, Wanted, create_backup, drill,
+    BackupOptions, DrillReport, KeepPolicy, VerificationLevel, Repository, VerifyOptions, Wanted, create_backup, drill,
     plan_prune, prune, verify_backup,
 };
 use larder_cache_client::CacheClient;
@@ -79,7 +79,7 @@ impl DrillJob {
     /// Makes the job.
     #[must_use]
     pub fn new(repository: Repository, options: VerifyOptions) -> Self {
-        Self { repository, options: VerifyOptions { level: Level::Drill, ..options }, history: None }
+        Self { repository, options: VerifyOptions { level: VerificationLevel::Drill, ..options }, history: None }
     }
 
     /// Keeps the result in this history as well.

@@ -211,7 +211,7 @@ use Unit::{Bytes, Count, Milliseconds, PerSecond, Seconds};
 const METRICS: &[Metric] = &[
     Metric::cache(
         "drill_ok_ratio",
-        Ratio,
+        Unit::Ratio,
         Gauge,
         "Whether a rehearsal of recovery brought every key back: 1 it did, 0 it did not.",
         |snapshot| snapshot.drill.as_ref().map(|drill| f64::from(u8::from(drill.ok))),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
-use larder_backup::{DrillReport, Level, drill};
+use larder_backup::{DrillReport, VerificationLevel, drill};
 
 use crate::{
     command_error::FAILED,
@@ -38,7 +38,7 @@ pub(crate) struct DrillArgs {
 pub(crate) async fn run(args: &DrillArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open(settings)?;
     let manifest = args.which.find(&place).await?;
-    let options = verify_options(settings, Level::Drill, &args.unlock, &args.servers, args.rate).await?;
+    let options = verify_options(settings, VerificationLevel::Drill, &args.unlock, &args.servers, args.rate).await?;
     let shown = work::show(options.progress.clone(), settings, "drill");
     let drilled = drill(&place.repository, &manifest, &options, Utc::now()).await;
     shown.end();

@@ -1,14 +1,17 @@
 //! The commands, a file each.
 
+pub(crate) mod backup;
 pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod drill;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
 pub(crate) mod policy;
+pub(crate) mod restore;
 pub(crate) mod undo;
 pub(crate) mod watch;
 
@@ -34,7 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
-                return Err(UsageError("only `health` has the form nagios".to_owned()).into());
+                return Err(UsageError("only `health` and `backup check` have the form nagios".to_owned()).into());
             }
             on_runtime(reaching(command, &settings))
         }
@@ -56,6 +59,9 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
         Command::Clean(args) => clean::run(&args, settings).await,
+        Command::Backup(args) => backup::run(&args, settings).await,
+        Command::Restore(args) => restore::run(&args, settings).await,
+        Command::Drill(args) => drill::run(&args, settings).await,
         Command::Undo(args) => undo::run(&args, settings).await,
         Command::Metrics(args) => metrics::run(&args, settings).await,
         Command::Maintain(args) => maintain::run(&args, settings).await,

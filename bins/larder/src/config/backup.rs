@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use larder_backup::{KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions};
+use larder_backup::{Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions};
 use larder_cache_client::DumpMethod;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -131,20 +131,6 @@ impl Default for Check {
             drill_warning: None,
             drill_critical: None,
         }
-    }
-}
-
-impl Keep {
-    pub(crate) fn policy(&self) -> KeepPolicy {
-        let mut policy = KeepPolicy::default();
-        policy.last = self.last;
-        policy.hourly = self.hourly;
-        policy.daily = self.daily;
-        policy.weekly = self.weekly;
-        policy.monthly = self.monthly;
-        policy.yearly = self.yearly;
-        policy.within = self.within;
-        policy
     }
 }
 

@@ -7,3 +7,4 @@ pub(crate) mod progress;
 pub(crate) mod stdout;
 pub(crate) mod table;
 pub(crate) mod verdict;
+pub(crate) mod work;

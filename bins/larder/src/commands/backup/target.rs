@@ -1,6 +1,6 @@
 //! What commands about backups have in common.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use chrono::{FixedOffset, Local};
@@ -79,13 +79,21 @@ pub(crate) fn offset() -> FixedOffset {
 
 /// Keys are counted by the families of the policy that is configured, or by their names.
 pub(crate) fn families(settings: &Settings) -> Result<KeyFamilies> {
+    let family_of = family_of(settings)?;
+    Ok(KeyFamilies::new(move |key| family_of(key)))
+}
+
+type FamilyOf = dyn for<'k> Fn(&'k [u8]) -> Cow<'k, str> + Send + Sync;
+
+/// Tells the family of a key.
+pub(crate) fn family_of(settings: &Settings) -> Result<Arc<FamilyOf>> {
     if clean::has_policy(settings) {
-        let policy: Policy = clean::policy(settings)?;
-        return Ok(KeyFamilies::new(move |key| match policy.family_of(key) {
-            Some(family) => family.to_owned().into(),
-            None => "(none)".into(),
+        let policy: Policy = clean::policy(None, settings)?;
+        return Ok(Arc::new(move |key| {
+            let family = policy.matcher().family(key).and_then(|id| policy.family(id));
+            Cow::Owned(family.map_or_else(|| "(none)".to_owned(), |family| family.name.clone()))
         }));
     }
     let rule = FamilyRule::default();
-    Ok(KeyFamilies::new(move |key| String::from_utf8_lossy(rule.family_of(key))))
+    Ok(Arc::new(move |key| String::from_utf8_lossy(rule.family_of(key))))
 }

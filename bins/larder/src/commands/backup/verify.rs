@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use larder_backup::{Effort, Level, Verification, VerifyOptions, verify_backup};
+use larder_backup::{Effort, VerificationLevel, Verification, VerifyOptions, verify_backup};
 use serde::Serialize;
 
 use super::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs};
@@ -58,7 +58,7 @@ struct Printed<'a> {
     verification: &'a Verification,
 }
 
-impl From<LevelName> for Level {
+impl From<LevelName> for VerificationLevel {
     fn from(name: LevelName) -> Self {
         match name {
             LevelName::Checksum => Self::Checksum,
@@ -71,14 +71,14 @@ impl From<LevelName> for Level {
 /// How a backup is verified, or brought back to servers of our own.
 pub(crate) async fn verify_options(
     settings: &Settings,
-    level: Level,
+    level: VerificationLevel,
     unlock: &UnlockArgs,
     servers: &ServerArgs,
     rate: Rate,
 ) -> Result<VerifyOptions> {
     let mut options = VerifyOptions::at(level);
     options.keyring = settings.keyring(unlock.identity_file.as_ref())?;
-    if level >= Level::Load {
+    if level >= VerificationLevel::Load {
         options.programs = servers.programs(settings).await;
     }
     options.scratch_folder = servers.scratch_folder.clone().or(settings.file.backup.scratch_folder.clone());

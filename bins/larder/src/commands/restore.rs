@@ -1,0 +1,124 @@
+//! `larder restore`.
+
+mod folder;
+mod live;
+mod people;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{ArgGroup, Args, ValueEnum};
+use larder_cache_client::CacheUrl;
+
+use crate::{
+    commands::backup::{RepositoryArgs, UnlockArgs, WhichArgs},
+    config::Settings,
+    pace::Rate,
+};
+
+/// Bring a backup back: into a running cache of any topology, or into a folder that a server boots from
+///
+/// Without --apply nothing is changed: the backup is read whole, and what would be done is said. A running cache is backed up
+/// before anything is brought into it. It can be stopped, and done again: what is there already is left alone. Exit code: 0
+/// done and found equal, 1 failed, 2 usage, 4 done in part.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("target").required(true).args(["to", "to_folder"])))]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    #[command(flatten)]
+    repository: RepositoryArgs,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+    /// The running cache that keys are brought into
+    #[arg(long, value_name = "URL")]
+    to: Option<CacheUrl>,
+    /// The folder that a server will boot from
+    #[arg(long, value_name = "FOLDER")]
+    to_folder: Option<PathBuf>,
+    /// Do it; without it nothing is changed
+    #[arg(long)]
+    apply: bool,
+    #[command(flatten)]
+    keys: KeyArgs,
+    /// Makes no backup of the cache before it is changed
+    #[arg(long, requires = "to")]
+    no_safety_backup: bool,
+    /// Keys a second, `max` for as fast as it goes, or `governed`: so that other clients do not feel it
+    #[arg(long, value_name = "N|max")]
+    rate: Option<Rate>,
+    /// Goes on although the cache seems to have too little room
+    #[arg(long, requires = "to")]
+    force: bool,
+    /// Data that is in the folder is put aside; its server must be stopped
+    #[arg(long, requires = "to_folder")]
+    swap: bool,
+    /// Writes the data as an append-only file as well: a server with `appendonly yes` reads nothing else
+    #[arg(long, requires = "to_folder")]
+    append_only: bool,
+}
+
+/// Which keys are brought into a running cache, and how.
+#[derive(Args, Debug)]
+pub(crate) struct KeyArgs {
+    /// Keys that are there get value and TTL of the backup; without it they stay as they are
+    #[arg(long, requires = "to")]
+    overwrite: bool,
+    /// Only keys of this family, as `keys report` and the policy call it; may be given several times
+    #[arg(long = "family", value_name = "NAME", requires = "to")]
+    families: Vec<String>,
+    /// Only keys whose name begins so; may be given several times
+    #[arg(long = "prefix", value_name = "TEXT", requires = "to")]
+    prefixes: Vec<String>,
+    /// Only keys of this type; may be given several times
+    #[arg(long = "type", value_enum, value_name = "TYPE", requires = "to")]
+    types: Vec<TypeName>,
+    /// Only keys of this database of the backup; may be given several times
+    #[arg(long = "database", value_name = "NUMBER", requires = "to")]
+    databases: Vec<u64>,
+    /// Brings the keys of all databases into this one
+    #[arg(long, value_name = "NUMBER", requires = "to")]
+    into_database: Option<u64>,
+    /// Names that begin with FROM begin with TO instead; either may be empty
+    #[arg(long, value_name = "FROM=TO", requires = "to")]
+    rename: Option<String>,
+    /// What becomes of TTLs
+    #[arg(long, value_enum, default_value = "keep")]
+    ttl: TtlName,
+    /// Leaves function libraries out
+    #[arg(long, requires = "to")]
+    no_functions: bool,
+}
+
+/// Types of keys.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TypeName {
+    String,
+    List,
+    Set,
+    Zset,
+    Hash,
+    Stream,
+}
+
+/// What becomes of TTLs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TtlName {
+    /// Keys end when they would have ended; those whose time is up are not brought back
+    Keep,
+    /// The time that was left when the backup was taken counts from now
+    Rebase,
+    /// Keys get no TTL
+    Drop,
+}
+
+pub(crate) async fn run(args: &RestoreArgs, settings: &Settings) -> Result<ExitCode> {
+    let place = args.repository.open(settings)?;
+    let manifest = args.which.find(&place).await?;
+    match (&args.to, &args.to_folder) {
+        (Some(url), _) => live::run(args, url, &place, &manifest, settings).await,
+        (None, Some(folder)) => folder::run(args, folder, &place, &manifest, settings).await,
+        (None, None) => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,86 @@
+//! Plans and outcomes of restores, for people.
+
+use std::fmt::Write;
+
+use larder_backup::{FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest};
+
+use crate::output::format;
+
+pub(super) fn folder(plan: &FolderPlan, outcome: Option<&FolderOutcome>) -> String {
+    let mut text = String::new();
+    for file in &plan.files {
+        let verb = if outcome.is_some() { "written" } else { "would be written" };
+        let _ = writeln!(
+            text,
+            "{} {verb}: {} keys, {}",
+            file.path.display(),
+            format::or_dash(file.keys, |keys| keys.to_string()),
+            format::or_dash(file.bytes, format::bytes),
+        );
+    }
+    for path in &plan.put_aside {
+        let verb = if outcome.is_some() { "is now in" } else { "would be put into" };
+        let _ = writeln!(text, "{} {verb} {}", path.display(), plan.aside.display());
+    }
+    for path in outcome.iter().flat_map(|outcome| &outcome.side_folders) {
+        let _ = writeln!(text, "beside it: {}", path.display());
+    }
+    text
+}
+
+pub(super) fn plan(manifest: &Manifest, plan: &LivePlan) -> String {
+    let server = format::or_dash(plan.target.server.clone(), |server| server);
+    let mut text = format!("{} into {} ({server})\n", manifest.id, plan.target.name);
+    let comes = &plan.comes;
+    let _ = writeln!(
+        text,
+        "{} of {} keys, {} of them with a TTL, about {} of memory",
+        comes.keys,
+        plan.keys,
+        comes.expiring,
+        format::bytes(comes.memory_bytes)
+    );
+    for (kind, keys) in &comes.by_type {
+        let _ = writeln!(text, "  {keys} {kind}");
+    }
+    for (why, keys) in &plan.left_out {
+        let _ = writeln!(text, "{keys} left out: {why}");
+    }
+    if plan.expired > 0 {
+        let _ = writeln!(text, "{} whose time is up", plan.expired);
+    }
+    if plan.rewritten > 0 {
+        let _ = writeln!(text, "{} are written anew for {server}", plan.rewritten);
+    }
+    if plan.functions > 0 {
+        let _ = writeln!(text, "{} function libraries", plan.functions);
+    }
+    text
+}
+
+pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) -> String {
+    let mut text = format!("{} keys brought back\n", outcome.restored);
+    let mut line = |keys: u64, words: &str| {
+        if keys > 0 {
+            let _ = writeln!(text, "{keys} {words}");
+        }
+    };
+    line(outcome.overwritten, "of them in the place of others");
+    line(outcome.there_already, "there already as they are in the backup");
+    line(outcome.expired, "whose time is up");
+    line(outcome.functions, "function libraries loaded");
+    line(outcome.functions_there, "function libraries there already");
+    line(outcome.failed, "could not be brought back");
+    for (why, keys) in &outcome.left_alone {
+        line(*keys, &format!("left alone: {why}"));
+    }
+    if let Some(verified) = verified {
+        let verdict = if verified.is_whole() { "every key is as it is in the backup" } else { "NOT EQUAL" };
+        let _ = writeln!(
+            text,
+            "compared: {verdict} ({} equal, {} differing, {} missing, {} whose time is up), digest {}",
+            verified.equal, verified.differing, verified.missing, verified.expired, verified.digest
+        );
+    }
+    text
+}

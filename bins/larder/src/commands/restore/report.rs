@@ -1,0 +1,22 @@
+//! Recovery reports.
+
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt};
+
+use larder_backup::RecoveryReport;
+
+use crate::{config::Settings, output::message};
+
+/// Writes the report of a recovery; where that cannot be done, the recovery is one all the same.
+pub(super) fn write(report: &RecoveryReport, settings: &Settings) {
+    let folder = &settings.file.backup.report_folder;
+    let path = folder.join(report.file_name());
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(report.to_text().as_bytes())?;
+        file.sync_all()
+    });
+    match written {
+        Ok(()) => message::note(&format!("recovery report: {}", path.display())),
+        Err(error) => message::warning(&format!("the recovery report {} cannot be written: {error}", path.display())),
+    }
+}
