@@ -93,7 +93,7 @@ async fn every_way_with_a_disk_and_without() {
             check(&shard, &held, &EVERY_WAY).await?;
             let replication = shard.source(DumpMethod::Replication).context("replication")?;
             let facts = replication.open().await?.facts;
-            ensure!(facts.total_bytes.is_none() == is_diskless, "{:?}", facts.total_bytes);
+            ensure!(facts.total_bytes.is_none() == is_diskless, "diskless {setting}: {facts:?}");
             let id = server.info("master_replid")?.context("master_replid")?;
             ensure!(facts.replication.is_some_and(|(found, _)| found == id), "the stream has another id");
         }

@@ -38,6 +38,8 @@ impl Contents {
     pub fn of_server(server: &TestServer) -> Result<Self> {
         let mut contents = Self::default();
         let mut admin = server.admin()?;
+        // A replica of a cluster sends readers to its primary otherwise; who is in no cluster refuses.
+        drop(redis::cmd("READONLY").query::<()>(&mut admin));
         let keyspace: String = redis::cmd("INFO").arg("keyspace").query(&mut admin)?;
         for line in keyspace.lines() {
             let Some((number, _)) = line.strip_prefix("db").and_then(|line| line.split_once(':')) else {

@@ -26,7 +26,8 @@ use crate::{
 ///
 /// Like `redis-cli --rdb`, it says that it takes an image whose length is not known (`REPLCONF capa eof`), so that the server
 /// may send what its fork writes, without a file. A server then waits `repl-diskless-sync-delay` (5 seconds) for other
-/// replicas before it forks. To the server this is a replica without a port, until the connection ends.
+/// replicas before it forks. To the server this is a replica with a port that is none, until the connection ends. Servers cut
+/// a replica off that takes nothing for `repl-timeout` (60 seconds).
 #[derive(Debug)]
 pub(super) struct ReplicationSource {
     origin: Arc<Origin>,
@@ -99,20 +100,37 @@ impl DumpSource for ReplicationSource {
     }
 }
 
-/// Says what is wanted, and asks for the time.
+/// What is said of this end; servers that do not know one of it answer with an error, and go on.
+const INTRODUCTION: [&[&[u8]]; 4] = [
+    // Sentinels take every replica in the primary's INFO for one of theirs, keep it for good, and may make it the primary;
+    // without this it would be one with port 0. A port that is none is the one thing that they do not take (Redis 7.0
+    // `src/sentinel.c`, `createSentinelAddr`).
+    &[b"REPLCONF", b"listening-port", b"65536"],
+    &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"],
+    // Valkey 9 sends RDB version 11 to a replica that does not say that it is newer, whatever `repl-diskless-sync` says, and
+    // fails where a field of a hash expires ("Can't store key in RDB version 11").
+    &[b"REPLCONF", b"version", b"255.255.255"],
+    // Without the stream of changes behind the image (Redis 7.0, Valkey).
+    &[b"REPLCONF", b"rdb-only", b"1"],
+];
+
+/// Says what is wanted, and asks for the time. Every answer is waited for: servers refuse PSYNC while one is on its way.
 async fn introduce(wire: &mut Wire) -> Result<Clock> {
     let mut requests = Requests::default();
-    requests.add(&[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
-    // Without the stream of changes behind the image (Redis 7.0, Valkey); others answer with an error.
-    requests.add(&[b"REPLCONF", b"rdb-only", b"1"]);
+    for words in INTRODUCTION {
+        requests.add(words);
+    }
     requests.add(&[b"TIME"]);
     wire.send(&mut requests).await?;
-    wire.answer("REPLCONF", |answer, request| answer.text(request).map(drop)).await.map_err(needs_rights)?;
-    wire.answer("REPLCONF", |answer, _| {
-        tracing::debug!(?answer, "REPLCONF rdb-only");
-        Ok(())
-    })
-    .await?;
+    for words in INTRODUCTION {
+        let answer = wire.answer("REPLCONF", |answer, request| answer.accepted(request).map(drop)).await;
+        match answer.map_err(needs_rights) {
+            Err(Error::Server { node, source, .. }) => {
+                tracing::debug!(%node, option = %words[1].escape_ascii(), reason = %source, "REPLCONF");
+            }
+            answer => answer?,
+        }
+    }
     let answer = wire.frame("TIME").await?;
     // A user may not be allowed to ask.
     Ok(time(&answer).map_or_else(Clock::of_this_machine, Clock::saying))

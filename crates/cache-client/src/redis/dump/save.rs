@@ -58,11 +58,21 @@ impl SaveSource {
     }
 
     async fn persistence(&self) -> Result<Persistence> {
-        let answer = self.origin.link.run(command(&["INFO", "persistence"]), Effect::Read).await?;
-        let text: String = read(answer, self.request("INFO"))?;
-        Persistence::parse(&text).ok_or_else(|| {
+        // One after the other: servers before 7.0 give one section at a time.
+        let commands = vec![command(&["INFO", "persistence"]), command(&["INFO", "server"])];
+        let answers = self.origin.link.run_all(commands, Effect::Read).await;
+        let texts = answers.into_iter().map(|answer| read::<String>(answer?, self.request("INFO")));
+        let texts: Vec<String> = texts.collect::<Result<_>>()?;
+        let [persistence, server] = texts.as_slice() else {
+            return Err(self.request("INFO").unexpected("no answer"));
+        };
+        let persistence = Persistence::parse(persistence, server).ok_or_else(|| {
             self.request("INFO").unexpected("its section persistence does not say whether the server saves")
-        })
+        })?;
+        if persistence.is_loading {
+            return Err(Error::Loading { node: self.origin.node.clone() });
+        }
+        Ok(persistence)
     }
 
     /// Waits until the server has no child that saves or rewrites; it makes one at a time.
@@ -133,14 +143,14 @@ impl DumpSource for SaveSource {
     async fn check(&self) -> Result<()> {
         rights::may_run(self.origin.link.as_ref(), &["BGSAVE"]).await?;
         let persistence = self.persistence().await?;
-        SavedFile::new(&self.origin.node, self.path().await?).look(persistence).await
+        SavedFile::new(&self.origin.node, self.path().await?).look(persistence).await.map(drop)
     }
 
     async fn open(&self) -> Result<Dump> {
         let deadline = Instant::now() + self.patience;
         let file = SavedFile::new(&self.origin.node, self.path().await?);
         // What is not on this machine need not be saved first.
-        file.look(self.persistence().await?).await?;
+        let before = file.look(self.persistence().await?).await?;
         let began_ms = self.begin(deadline).await?;
         let after = self.idle(deadline).await?;
         if !after.is_saved {
@@ -151,7 +161,7 @@ impl DumpSource for SaveSource {
             let command = "BGSAVE".to_owned();
             return Err(Error::Server { node: self.origin.node.clone(), command, source });
         }
-        let Found { length, taken_at_ms, replication, bytes } = file.open(began_ms).await?;
+        let Found { length, taken_at_ms, replication, bytes } = file.open(began_ms, before).await?;
         let mut facts = DumpFacts::new(DumpMethod::Save, self.origin.node.clone(), taken_at_ms);
         facts.total_bytes = Some(length);
         facts.replication = replication;

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::Arc,
     time::UNIX_EPOCH,
@@ -22,6 +23,9 @@ use crate::{Error, Result, dump::PIECE_BYTES, redis::persistence::Persistence};
 /// Times of files and of servers are told by clocks of different grain.
 const TOLERANCE_MS: i64 = 1000;
 
+/// How long a disk may take to have what was written to it.
+const SYNC_S: i64 = 60;
+
 /// Facts about a file stand at its beginning.
 const HEAD_BYTES: u64 = 16 << 10;
 
@@ -30,6 +34,15 @@ const HEAD_BYTES: u64 = 16 << 10;
 pub(super) struct SavedFile {
     node: NodeAddress,
     path: PathBuf,
+}
+
+/// By which it is known that another file has taken a file's place: a save writes a new one, and renames it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    written_ms: i64,
+    length: u64,
 }
 
 /// A file that is the one just saved.
@@ -46,44 +59,46 @@ impl SavedFile {
     }
 
     /// Finds out whether the path leads to the server's file: what is there was saved when the server says, or nothing was
-    /// saved since it started.
-    pub(super) async fn look(&self, persistence: Persistence) -> Result<()> {
+    /// saved since it started. Returns what is there now.
+    pub(super) async fn look(&self, persistence: Persistence) -> Result<Option<Identity>> {
         let this = self.clone();
         self.aside(move || this.look_now(persistence)).await
     }
 
-    fn look_now(&self, persistence: Persistence) -> Result<()> {
+    fn look_now(&self, persistence: Persistence) -> Result<Option<Identity>> {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.look_at_folder(persistence),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.look_at_folder(persistence).map(|()| None);
+            }
             Err(error) => return Err(self.unreadable(&error)),
         };
         if !metadata.is_file() {
             return Err(self.unusable("is no file"));
         }
         File::open(&self.path).map_err(|error| self.unreadable(&error))?;
-        let written_ms = self.written_ms(&metadata)?;
-        let ended_ms = persistence.last_save_s.saturating_mul(1000);
-        let Some(took_s) = persistence.last_took_s else {
+        let identity = self.identity(&metadata)?;
+        let written_ms = identity.written_ms;
+        let Some(last_save_s) = persistence.last_save_s else {
             // Of a file that was there when the server started it says nothing.
-            return Ok(());
+            return Ok(Some(identity));
         };
-        // The last byte is written while the save is under way, and the server notes the end of it afterwards.
-        let began_ms = ended_ms - took_s.saturating_mul(1000) - TOLERANCE_MS;
+        // The last byte is written before the server notes the end of the save, by as long as the disk takes to have it.
+        let ended_ms = last_save_s.saturating_mul(1000);
+        let began_ms = ended_ms - persistence.last_took_s.max(SYNC_S).saturating_mul(1000) - TOLERANCE_MS;
         let ended_ms = ended_ms + 2 * TOLERANCE_MS;
         if persistence.is_saved && !persistence.is_busy && !(began_ms..=ended_ms).contains(&written_ms) {
             return Err(self.unusable(&format!(
                 "is not that of this server: it was written at {written_ms} ms since 1970, and the server's last save \
-                 ended at {} s",
-                persistence.last_save_s
+                 ended at {last_save_s} s",
             )));
         }
-        Ok(())
+        Ok(Some(identity))
     }
 
     /// A server that has saved nothing yet makes the file in its folder.
     fn look_at_folder(&self, persistence: Persistence) -> Result<()> {
-        if persistence.last_took_s.is_some() && persistence.is_saved && !persistence.is_busy {
+        if persistence.last_save_s.is_some() && persistence.is_saved && !persistence.is_busy {
             return Err(self.unusable("is not there on this machine, though the server has saved it"));
         }
         match self.path.parent().map(fs::metadata) {
@@ -92,23 +107,26 @@ impl SavedFile {
         }
     }
 
-    /// Opens the file that a save has left which began at a moment of the server's clock.
-    pub(super) async fn open(&self, began_ms: i64) -> Result<Found> {
+    /// Opens the file that a save has left which began at a moment of the server's clock; `before` is what was there then.
+    pub(super) async fn open(&self, began_ms: i64, before: Option<Identity>) -> Result<Found> {
         let this = self.clone();
-        self.aside(move || this.open_now(began_ms)).await
+        self.aside(move || this.open_now(began_ms, before)).await
     }
 
     /// Everything is read from this one handle, so that a later save, which puts another file in this one's place, does no
     /// harm.
-    fn open_now(&self, began_ms: i64) -> Result<Found> {
+    fn open_now(&self, began_ms: i64, before: Option<Identity>) -> Result<Found> {
         let mut file = File::open(&self.path).map_err(|error| self.unreadable(&error))?;
         let metadata = file.metadata().map_err(|error| self.unreadable(&error))?;
         let mut head = Vec::new();
         (&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| self.unreadable(&error))?;
         let facts = Head::of(&head);
-        let written_ms = self.written_ms(&metadata)?;
-        if written_ms < began_ms - TOLERANCE_MS {
-            return Err(self.old(began_ms, &format!("written at {written_ms} ms since 1970")));
+        let identity = self.identity(&metadata)?;
+        if before == Some(identity) {
+            return Err(self.old(began_ms, "there before"));
+        }
+        if identity.written_ms < began_ms - TOLERANCE_MS {
+            return Err(self.old(began_ms, &format!("written at {} ms since 1970", identity.written_ms)));
         }
         let created_ms = facts.created_s.map(|seconds| seconds.saturating_mul(1000));
         if let Some(created_ms) = created_ms.filter(|created| created + 999 < began_ms - TOLERANCE_MS) {
@@ -128,10 +146,15 @@ impl SavedFile {
         Ok(Found { length, taken_at_ms, replication: facts.replication, bytes: reading.into_stream() })
     }
 
-    fn written_ms(&self, metadata: &Metadata) -> Result<i64> {
+    fn identity(&self, metadata: &Metadata) -> Result<Identity> {
         let written = metadata.modified().map_err(|error| self.unreadable(&error))?;
         let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Ok(Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            written_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            length: metadata.len(),
+        })
     }
 
     fn old(&self, began_ms: i64, when: &str) -> Error {

@@ -110,7 +110,8 @@ async fn a_server_that_is_silent() {
         with_much(&server)?;
         let client = reach(&server.url()).await?;
         let mut options = DumpOptions::default();
-        options.transfer_patience = Duration::from_millis(300);
+        // More than a server takes to begin, which it does once a second.
+        options.transfer_patience = Duration::from_secs(4);
         let dump = source(&client, DumpMethod::Replication, &options).await?.open().await?;
         server.pause()?;
         let (_, error) = broken(dump).await?;

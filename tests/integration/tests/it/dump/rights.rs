@@ -54,6 +54,7 @@ async fn too_few_rights() {
         ] {
             let server =
                 TestServer::builder(program).user(format!("user larder on >pass ~* {rights}")).start()?;
+            server.run::<()>(&["SET", "k", "v"])?;
             let client = reach(&server.url_as("larder", "pass")).await?;
             let source = source(&client, method, &DumpOptions::default()).await?;
             let checked = source.check().await;
@@ -62,7 +63,11 @@ async fn too_few_rights() {
                 Err(error) => Some(error),
                 Ok(dump) => conformance::collect(dump).await.err().and_then(|error| error.downcast().ok()),
             };
-            for error in checked.err().into_iter().chain([opened.context("an image")?]) {
+            for error in checked
+                .err()
+                .into_iter()
+                .chain([opened.with_context(|| format!("an image by {method} with {rights}"))?])
+            {
                 let words = error.with_causes();
                 ensure!(error.is_blocked() && words.contains(missing), "{method} with {rights}: {words}");
             }

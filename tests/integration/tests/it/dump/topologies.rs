@@ -46,7 +46,10 @@ async fn a_cluster_of_three_shards() {
                 let held = until("the replica to have all", || {
                     Ok(Some(Contents::of_server(of)?).filter(|held| held.keys.len() == of_primary.keys.len()))
                 })?;
-                check(shard, &held, &EVERY_WAY).await?;
+                // Each transfer waits for the next second of the server, so one shard of replicas has to do.
+                if options.read_from == ReadFrom::Primary || index == 0 {
+                    check(shard, &held, &EVERY_WAY).await?;
+                }
                 all.extend(held);
             }
             ensure!(all.keys.len() as u64 == KEYS, "{} keys", all.keys.len());

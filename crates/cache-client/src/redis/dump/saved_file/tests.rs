@@ -32,23 +32,30 @@ fn file(bytes: &[u8], written_s: i64) -> (tempfile::TempDir, SavedFile) {
     (folder, SavedFile::new(&NodeAddress::new("n"), path))
 }
 
-fn said_of(last_save_s: i64, last_took_s: Option<i64>) -> Persistence {
-    Persistence { is_busy: false, is_saved: true, last_save_s, last_took_s }
+/// What a server says whose last save since its start ended at a moment, and took some seconds.
+fn said_of(last_save: Option<(i64, i64)>) -> Persistence {
+    Persistence {
+        is_loading: false,
+        is_busy: false,
+        is_saved: true,
+        last_save_s: last_save.map(|(ended_s, _)| ended_s),
+        last_took_s: last_save.map_or(0, |(_, took_s)| took_s),
+    }
 }
 
 #[tokio::test]
 async fn the_file_is_known_by_when_it_was_written() {
     let (_folder, saved) = file(b"REDIS", NOW_S);
     for (persistence, is_it) in [
-        (said_of(NOW_S, Some(0)), true),
-        (said_of(NOW_S + 1, Some(0)), true),
-        (said_of(NOW_S + 60, Some(60)), true),
-        (said_of(NOW_S + 60, Some(3)), false),
-        (said_of(NOW_S - 60, Some(3)), false),
+        (said_of(Some((NOW_S, 0))), true),
+        (said_of(Some((NOW_S + 1, 0))), true),
+        (said_of(Some((NOW_S + 600, 600))), true),
+        (said_of(Some((NOW_S + 600, 3))), false),
+        (said_of(Some((NOW_S - 60, 3))), false),
         // Nothing was saved since the server started, so nothing is known.
-        (said_of(NOW_S + 60, None), true),
+        (said_of(None), true),
         // A failed save says nothing of the file.
-        (Persistence { is_saved: false, ..said_of(NOW_S + 60, Some(3)) }, true),
+        (Persistence { is_saved: false, ..said_of(Some((NOW_S + 600, 3))) }, true),
     ] {
         let looked = saved.look(persistence).await;
         assert_eq!(looked.is_ok(), is_it, "{persistence:?}: {looked:?}");
@@ -64,10 +71,10 @@ async fn the_file_is_known_by_when_it_was_written() {
 async fn a_path_that_is_not_there_is_good_only_before_the_first_save() {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: PathBuf| SavedFile::new(&NodeAddress::new("n"), path);
-    at(folder.path().join("dump.rdb")).look(said_of(NOW_S, None)).await.unwrap();
-    at(folder.path().join("dump.rdb")).look(said_of(NOW_S, Some(1))).await.unwrap_err();
-    at(folder.path().join("no/dump.rdb")).look(said_of(NOW_S, None)).await.unwrap_err();
-    at(folder.path().to_owned()).look(said_of(NOW_S, None)).await.unwrap_err();
+    at(folder.path().join("dump.rdb")).look(said_of(None)).await.unwrap();
+    at(folder.path().join("dump.rdb")).look(said_of(Some((NOW_S, 1)))).await.unwrap_err();
+    at(folder.path().join("no/dump.rdb")).look(said_of(None)).await.unwrap_err();
+    at(folder.path().to_owned()).look(said_of(None)).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -75,7 +82,7 @@ async fn the_file_is_read_whole_even_when_another_takes_its_place() {
     for size in [10, 15_000, 16 << 10, 1_000_000] {
         let bytes = dump(Some(NOW_S), size);
         let (folder, saved) = file(&bytes, NOW_S + 2);
-        let found = saved.open(NOW_S * 1000 + 300).await.unwrap();
+        let found = saved.open(NOW_S * 1000 + 300, None).await.unwrap();
         let other = folder.path().join("other");
         fs::write(&other, b"another").unwrap();
         fs::rename(&other, &saved.path).unwrap();
@@ -91,21 +98,24 @@ async fn the_file_is_read_whole_even_when_another_takes_its_place() {
 #[tokio::test]
 async fn an_older_file_is_refused_and_a_later_one_is_of_its_own_moment() {
     let (_folder, saved) = file(&dump(Some(NOW_S), 10), NOW_S);
-    assert!(saved.open(NOW_S * 1000 + 900).await.is_ok(), "the same second");
-    let error = saved.open((NOW_S + 5) * 1000).await.err().unwrap();
+    assert!(saved.open(NOW_S * 1000 + 900, None).await.is_ok(), "the same second");
+    let error = saved.open((NOW_S + 5) * 1000, None).await.err().unwrap();
     assert!(error.with_causes().contains("not the one just saved"), "{}", error.with_causes());
+    let before = saved.look(said_of(None)).await.unwrap();
+    let error = saved.open(NOW_S * 1000, before).await.err().unwrap();
+    assert!(error.with_causes().contains("there before"), "{}", error.with_causes());
     // Touched, and still the old one.
     let (_folder, saved) = file(&dump(Some(NOW_S), 10), NOW_S + 6);
-    let error = saved.open((NOW_S + 5) * 1000).await.err().unwrap();
+    let error = saved.open((NOW_S + 5) * 1000, None).await.err().unwrap();
     assert!(error.with_causes().contains("ctime"), "{}", error.with_causes());
     let (_folder, saved) = file(&dump(Some(NOW_S + 30), 10), NOW_S + 31);
-    assert_eq!(saved.open(NOW_S * 1000).await.unwrap().taken_at_ms, (NOW_S + 29) * 1000);
+    assert_eq!(saved.open(NOW_S * 1000, None).await.unwrap().taken_at_ms, (NOW_S + 29) * 1000);
 }
 
 #[tokio::test]
 async fn a_file_that_gets_shorter_is_an_error() {
     let (_folder, saved) = file(&dump(None, 1_000_000), NOW_S);
-    let found = saved.open(NOW_S * 1000).await.unwrap();
+    let found = saved.open(NOW_S * 1000, None).await.unwrap();
     File::options().write(true).open(&saved.path).unwrap().set_len(100_000).unwrap();
     let pieces: Vec<Result<Bytes>> = found.bytes.collect().await;
     assert!(matches!(pieces.last(), Some(Err(Error::File { .. }))), "{} pieces", pieces.len());
