@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use larder_metrics_model::NodeAddress;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -24,6 +26,42 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it, and where.
         source: larder_rdb::Error,
+    },
+    /// A node sends no image: the user may not ask for one, or the node cannot be reached or fails at it.
+    #[error("{node} sends no image over the replication stream")]
+    NoImage {
+        /// Which node.
+        node: NodeAddress,
+        /// Why not.
+        source: larder_cache_client::Error,
+    },
+    /// There is no replication stream: the cache is embedded, or its connection belongs to someone else.
+    #[error("{node} has no replication stream that an image could be taken from")]
+    NoStream {
+        /// Which node.
+        node: NodeAddress,
+    },
+    /// The transfer of an image broke off.
+    #[error("the image of {node} did not come whole")]
+    Transfer {
+        /// Which node.
+        node: NodeAddress,
+        /// Why not.
+        source: larder_cache_client::Error,
+    },
+    /// An image came whole, and is damaged. The cause names the byte offset, and the key where there is one.
+    #[error("the image of {node} is refused")]
+    Image {
+        /// Which node.
+        node: NodeAddress,
+        /// What is wrong with it, and where.
+        source: larder_rdb::Error,
+    },
+    /// An image came whole and without a checksum, so that damage to it would go unseen.
+    #[error("the image of {node} has no checksum: the server is set to `rdbchecksum no`")]
+    Unchecked {
+        /// Which node.
+        node: NodeAddress,
     },
     /// The cache cannot be reached, or refuses.
     #[error("the keys of the cache cannot be worked on")]

@@ -38,8 +38,8 @@ pub use report::{
 };
 pub use rows::FamilyRow;
 pub use source::{
-    BytesSource, DumpOptions, DumpRead, DumpSource, KeySource, LiveSource, NameSample, Progress, Survey,
-    SurveyOptions, TimeBase, Wanted,
+    BytesSource, DumpOptions, DumpRead, DumpSource, KeySource, LiveSource, NameSample, Progress, ShardRead,
+    StreamOptions, StreamSource, Survey, SurveyOptions, TimeBase, Wanted,
 };
 pub use top::{BigKey, Biggest, TopKeys};
 pub use undo::{Act, UndoCount, UndoFile, UndoHeader, UndoOptions, UndoOutcome, UndoPlan, plan_undo, undo};

@@ -19,7 +19,7 @@ use crate::{BytesSource, FamilyRule, KeyName};
 pub struct KeyReport {
     /// Where the keys came from: the name of the cache, or the path of the file.
     pub source: String,
-    /// In which format a file is; of a live cache `None`.
+    /// In which format a file is, or the image of a cache; of a cache whose keys were asked for `None`.
     pub format: Option<String>,
     /// The moment from which times left count, in milliseconds since 1970: when the keys were read, or when the file was
     /// written.
@@ -34,7 +34,7 @@ pub struct KeyReport {
     pub bytes: Option<u64>,
     /// How bytes came about.
     pub bytes_source: BytesSource,
-    /// Bytes of all keys as they lie in the file.
+    /// Bytes of all keys as they lie in the file or image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serialised_bytes: Option<u64>,
     /// Keys in a file whose time was up; they are in no other figure.

@@ -35,7 +35,7 @@ type Classify = dyn Fn(&[u8]) -> Option<usize> + Send + Sync;
 pub struct About {
     /// Where the keys came from.
     pub source: String,
-    /// What reading a file has shown.
+    /// What reading a file, or the images of a cache, has shown.
     pub dump: Option<DumpRead>,
     /// How bytes came about.
     pub bytes_source: BytesSource,
@@ -100,8 +100,13 @@ impl NotSeen {
     /// Records what an error says was not seen.
     #[must_use]
     pub fn of(error: &crate::Error) -> Self {
-        let crate::Error::Cache { source } = error else {
-            return Self { reason: error.to_string(), ..Self::default() };
+        let source = match error {
+            crate::Error::Cache { source } => source,
+            crate::Error::NoImage { node, source } | crate::Error::Transfer { node, source } => {
+                let reason = format!("{error}: {}", source.with_causes());
+                return Self { shard: Some(node.to_string()), reason, ..Self::default() };
+            }
+            _ => return Self { reason: crate::error::with_cause(error), ..Self::default() },
         };
         match source {
             larder_cache_client::Error::ShardLost { shard, slots, source: cause } => Self {

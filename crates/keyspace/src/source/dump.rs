@@ -4,10 +4,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 use futures_util::{
@@ -17,9 +14,12 @@ use futures_util::{
 use larder_cache_client::KeyBatch;
 use larder_metrics_model::NodeAddress;
 use larder_rdb::{Allocator, Checksum, Format, Server};
-use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{BytesSource, KeySource, Wanted, dump_batches::Reading};
+use super::{
+    BytesSource, KeySource, Wanted,
+    dump_batches::Image,
+    running::{Running, Seen},
+};
 use crate::{Error, Result};
 
 /// From which moment the times left of the keys in a file count.
@@ -71,7 +71,7 @@ pub struct Progress {
     pub total_bytes: Option<u64>,
 }
 
-/// What reading a file to its end has shown.
+/// What reading a file, or an image of a shard, to its end has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpRead {
@@ -88,17 +88,6 @@ pub struct DumpRead {
     /// Keys in it whose time was up.
     pub expired_keys: u64,
 }
-
-/// What is known of the reading that goes on.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) bytes: AtomicU64,
-    pub(super) counted_from_ms: AtomicI64,
-    pub(super) read: Mutex<Option<DumpRead>>,
-}
-
-/// How many batches may wait until they are taken.
-const WAITING_BATCHES: usize = 4;
 
 impl DumpOptions {
     /// Reads a file now.
@@ -129,7 +118,7 @@ impl DumpSource {
     /// Returns what reading has shown; `None` until it has come to the end of a sound file.
     #[must_use]
     pub fn outcome(&self) -> Option<DumpRead> {
-        *self.seen.read.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.outcome()
     }
 
     fn start(&self, wanted: Wanted) -> Result<Running> {
@@ -138,41 +127,26 @@ impl DumpSource {
             Some(file) => file,
             None => open(&self.path)?.0,
         };
-        let (sender, batches) = mpsc::channel(WAITING_BATCHES);
-        let reading = Reading {
-            file,
-            path: self.path.clone(),
-            node: NodeAddress::new(self.path.display().to_string()),
+        let image = Image {
+            source: file,
             total_bytes: self.total_bytes,
+            database: None,
             options: self.options.clone(),
-            wanted,
-            seen: Arc::clone(&self.seen),
-            sender,
         };
-        Ok(Running { batches, task: tokio::task::spawn_blocking(|| reading.read()) })
+        let node = NodeAddress::new(self.path.display().to_string());
+        let path = self.path.clone();
+        let judge = move |read: larder_rdb::Result<_>| read.map_err(|source| Error::Refused { path, source });
+        Ok(Running::start(image, node, wanted, &self.seen, judge))
     }
 }
 
 impl KeySource for DumpSource {
     /// Reads on a thread of its own, from the file's beginning. Must be called on a Tokio runtime.
     fn batches(&self, wanted: Wanted) -> BoxStream<'static, Result<KeyBatch>> {
-        let running = match self.start(wanted) {
-            Ok(running) => running,
-            Err(error) => return stream::iter([Err(error)]).boxed(),
-        };
-        let next = |running: Option<Running>| async {
-            let mut running = running?;
-            if let Some(batch) = running.batches.recv().await {
-                return Some((Ok(batch), Some(running)));
-            }
-            // There are no more: the end of the file, or an error.
-            let error = match running.task.await {
-                Ok(end) => end.err()?,
-                Err(broken) => Error::Broken { source: broken },
-            };
-            Some((Err(error), None))
-        };
-        stream::unfold(Some(running), next).boxed()
+        match self.start(wanted) {
+            Ok(running) => running.batches().boxed(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
     }
 
     fn bytes_source(&self) -> BytesSource {
@@ -182,11 +156,6 @@ impl KeySource for DumpSource {
     fn counted_from_ms(&self, _now_ms: i64) -> i64 {
         self.seen.counted_from_ms.load(Ordering::Acquire)
     }
-}
-
-struct Running {
-    batches: mpsc::Receiver<KeyBatch>,
-    task: JoinHandle<Result<()>>,
 }
 
 fn open(path: &Path) -> Result<(File, Option<u64>)> {

@@ -1,12 +1,10 @@
-//! From the records of a file to batches of key records.
+//! From the records of an image to batches of key records.
 
 use std::{
     borrow::Cow,
-    fs::File,
     io::{self, Read},
     mem,
-    path::PathBuf,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,16 +16,22 @@ use larder_rdb::{
 };
 use tokio::sync::mpsc;
 
-use super::{DumpOptions, DumpRead, TimeBase, Wanted, dump::Seen};
-use crate::{Error, Result};
+use super::{DumpOptions, DumpRead, TimeBase, Wanted, running::Seen};
 
-/// Reads a file from its beginning to its end.
-pub(super) struct Reading {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    pub(super) node: NodeAddress,
+/// An RDB image that is to be read: where its bytes come from, and what is looked for in it.
+pub(super) struct Image<R> {
+    pub(super) source: R,
+    /// Its length, where it is known.
     pub(super) total_bytes: Option<u64>,
+    /// The only database whose keys are given; `None` for all.
+    pub(super) database: Option<u64>,
     pub(super) options: DumpOptions,
+}
+
+/// Reads an image from its beginning to its end.
+pub(super) struct Reading<R> {
+    pub(super) image: Image<R>,
+    pub(super) node: NodeAddress,
     pub(super) wanted: Wanted,
     pub(super) seen: Arc<Seen>,
     pub(super) sender: mpsc::Sender<KeyBatch>,
@@ -38,50 +42,46 @@ const BATCH_KEYS: usize = 512;
 /// A batch whose names are longer than this together has fewer keys.
 const BATCH_NAME_BYTES: usize = 256 << 10;
 
-impl Reading {
-    /// Reads until the end, or until no one takes the batches any more.
-    pub(super) fn read(self) -> Result<()> {
-        let Self { file, path, node, total_bytes, options, wanted, seen, sender } = self;
+impl<R: Read> Reading<R> {
+    /// Reads until the end, or until no one takes the batches any more: then `None`.
+    pub(super) fn read(self) -> larder_rdb::Result<Option<DumpRead>> {
+        let Self { image: Image { source, total_bytes, database, options }, node, wanted, seen, sender } =
+            self;
         let mut read_options = ReadOptions::default();
         read_options.total_bytes = total_bytes;
-        let source = Counted { file, seen: Arc::clone(&seen) };
         seen.bytes.store(0, Ordering::Relaxed);
-        let all = || -> larder_rdb::Result<()> {
-            let mut reader = Reader::with_options(source, read_options)?;
-            let mut facts = Facts::of(reader.format(), &options);
-            let mut batch = Batch { node, sender, names: Vec::new(), ends: Vec::new(), records: Vec::new() };
-            let mut keys = KeyReading { wanted, moment_ms: 0, model: None, read: 0, expired: 0 };
-            while let Some(record) = reader.next_record()? {
-                match record {
-                    Record::Aux { name, value } => facts.take(name, value),
-                    Record::Key(entry) => {
-                        if keys.model.is_none() {
-                            keys.model = Some(facts.model());
-                            keys.moment_ms = facts.moment_ms();
-                            seen.counted_from_ms.store(keys.moment_ms, Ordering::Release);
-                        }
-                        keys.read(entry, &mut batch)?;
+        let source = Counted { source, seen: Arc::clone(&seen) };
+        let mut reader = Reader::with_options(source, read_options)?;
+        let mut facts = Facts::of(reader.format(), &options);
+        let mut batch = Batch { node, sender, names: Vec::new(), ends: Vec::new(), records: Vec::new() };
+        let mut keys = KeyReading { wanted, database, moment_ms: 0, model: None, read: 0, expired: 0 };
+        while let Some(record) = reader.next_record()? {
+            match record {
+                Record::Aux { name, value } => facts.take(name, value),
+                Record::Key(entry) => {
+                    if keys.model.is_none() {
+                        keys.model = Some(facts.model());
+                        keys.moment_ms = facts.moment_ms();
+                        seen.counted_from_ms.store(keys.moment_ms, Ordering::Release);
                     }
-                    _ => {}
+                    keys.read(entry, &mut batch)?;
                 }
-                if batch.is_full() && batch.send(Some(reader.offset())).is_none() {
-                    return Ok(());
-                }
+                _ => {}
             }
-            seen.counted_from_ms.store(facts.moment_ms(), Ordering::Release);
-            let end = DumpRead {
-                format: reader.format(),
-                writer: facts.writer,
-                written_at_ms: facts.written_at_ms,
-                checksum: reader.checksum(),
-                keys: keys.read,
-                expired_keys: keys.expired,
-            };
-            *seen.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-            batch.send(None);
-            Ok(())
-        };
-        all().map_err(|source| Error::Refused { path, source })
+            if batch.is_full() && batch.send(Some(reader.offset())).is_none() {
+                return Ok(None);
+            }
+        }
+        seen.counted_from_ms.store(facts.moment_ms(), Ordering::Release);
+        batch.send(None);
+        Ok(Some(DumpRead {
+            format: reader.format(),
+            writer: facts.writer,
+            written_at_ms: facts.written_at_ms,
+            checksum: reader.checksum(),
+            keys: keys.read,
+            expired_keys: keys.expired,
+        }))
     }
 }
 
@@ -138,6 +138,7 @@ fn likely_writer(format: Format) -> Server {
 /// Makes records of entries.
 struct KeyReading {
     wanted: Wanted,
+    database: Option<u64>,
     moment_ms: i64,
     model: Option<MemoryModel>,
     read: u64,
@@ -146,6 +147,9 @@ struct KeyReading {
 
 impl KeyReading {
     fn read<R: Read>(&mut self, entry: Entry<'_, R>, batch: &mut Batch) -> larder_rdb::Result<()> {
+        if self.database.is_some_and(|database| database != entry.meta().db) {
+            return Ok(());
+        }
         let fields = self.wanted.of(entry.key());
         let expires_at_ms = entry.meta().expires_at_ms;
         if expires_at_ms.is_some_and(|at| at <= self.moment_ms) {
@@ -243,14 +247,14 @@ impl Batch {
 }
 
 /// Counts what is read.
-struct Counted {
-    file: File,
+struct Counted<R> {
+    source: R,
     seen: Arc<Seen>,
 }
 
-impl Read for Counted {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read(buffer)?;
+        let length = self.source.read(buffer)?;
         self.seen.bytes.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }

@@ -2,13 +2,17 @@
 
 mod dump;
 mod dump_batches;
+mod incoming;
 mod live;
 mod name_sample;
+mod running;
+mod stream;
 mod survey;
 
 pub use dump::{DumpOptions, DumpRead, DumpSource, Progress, TimeBase};
 pub use live::LiveSource;
 pub use name_sample::NameSample;
+pub use stream::{ShardRead, StreamOptions, StreamSource};
 pub use survey::{Survey, SurveyOptions};
 
 use std::fmt::{self, Debug};
@@ -37,7 +41,7 @@ pub enum BytesSource {
     /// The server was asked (MEMORY USAGE).
     #[default]
     Measured,
-    /// They are estimated from what lies in a file, or by an embedded cache.
+    /// They are estimated from what lies in a file or image, or by an embedded cache.
     Estimated,
     /// They are those that keys take in a file.
     Serialised,
