@@ -125,7 +125,7 @@ impl Job for PruneJob {
             Ok(listing) => listing,
             Err(error) => return failed(self, &error, begun, JobReport::Prune(None)),
         };
-        let plan = plan_prune(&listing.backups, &self.policy, at);
+        let plan = plan_prune(&listing.backups, &self.policy, at.to_utc(), *at.offset());
         let removed = plan.removals().count();
         let verb = if self.apply { "were" } else { "would be" };
         let summary = format!("{removed} of {} backups {verb} removed", listing.backups.len());
@@ -133,16 +133,10 @@ impl Job for PruneJob {
             return JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
         }
         let pruned = prune(&self.repository, &plan).await;
-        let report = JobReport::Prune(Some(plan));
-        match pruned {
-            Ok(pruned) => {
-                let outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), report);
-                pruned
-                    .failures()
-                    .fold(outcome, |outcome, words| outcome.but(JobStatus::Partial, words))
-            }
-            Err(error) => failed(self, &error, begun, report),
-        }
+        let outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
+        pruned.failed.iter().fold(outcome, |outcome, (id, error)| {
+            outcome.but(JobStatus::Partial, format!("{id}: {}", error.with_causes()))
+        })
     }
 }
 

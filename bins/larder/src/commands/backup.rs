@@ -1,7 +1,9 @@
 //! `larder backup`.
 
+mod check;
 mod create;
 mod list;
+mod prune;
 mod show;
 mod target;
 mod verify;
@@ -13,7 +15,7 @@ use clap::{Args, Subcommand};
 
 pub(crate) use self::{
     create::{CreateArgs, backup_options},
-    target::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs, families, family_of},
+    target::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs, families, family_of, offset},
     verify::verify_options,
 };
 use crate::config::Settings;
@@ -31,11 +33,13 @@ enum BackupCommand {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Prune(prune::PruneArgs),
+    Check(check::CheckArgs),
 }
 
 impl BackupArgs {
     pub(crate) fn is_check(&self) -> bool {
-        false
+        matches!(self.command, BackupCommand::Check(_))
     }
 }
 
@@ -45,5 +49,7 @@ pub(crate) async fn run(args: &BackupArgs, settings: &Settings) -> Result<ExitCo
         BackupCommand::List(args) => list::run(args, settings).await,
         BackupCommand::Show(args) => show::run(args, settings).await,
         BackupCommand::Verify(args) => verify::run(args, settings).await,
+        BackupCommand::Prune(args) => prune::run(args, settings).await,
+        BackupCommand::Check(args) => check::run(args, settings).await,
     }
 }

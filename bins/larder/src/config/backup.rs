@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use larder_backup::{Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions};
+use larder_backup::{CheckThresholds, KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions};
 use larder_cache_client::DumpMethod;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,33 @@ impl Default for Check {
             drill_warning: None,
             drill_critical: None,
         }
+    }
+}
+
+impl Keep {
+    pub(crate) fn policy(&self) -> KeepPolicy {
+        let mut policy = KeepPolicy::default();
+        policy.last = self.last;
+        policy.hourly = self.hourly;
+        policy.daily = self.daily;
+        policy.weekly = self.weekly;
+        policy.monthly = self.monthly;
+        policy.yearly = self.yearly;
+        policy.within = self.within;
+        policy
+    }
+}
+
+impl Check {
+    pub(crate) fn thresholds(&self) -> CheckThresholds {
+        let mut thresholds = CheckThresholds::default();
+        (thresholds.age.warn, thresholds.age.crit) = (self.age_warning, self.age_critical);
+        (thresholds.verification.warn, thresholds.verification.crit) =
+            (self.verified_warning, self.verified_critical);
+        thresholds.expects_drills = self.drill_warning.is_some() || self.drill_critical.is_some();
+        thresholds.drill.warn = self.drill_warning.unwrap_or(thresholds.drill.warn);
+        thresholds.drill.crit = self.drill_critical.unwrap_or(thresholds.drill.crit);
+        thresholds
     }
 }
 

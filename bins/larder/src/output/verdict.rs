@@ -80,7 +80,7 @@ pub(crate) fn for_monitoring(verdict: &HealthVerdict) -> String {
 }
 
 /// The form gives `|` and the end of a line a meaning of their own.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
