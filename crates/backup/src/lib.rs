@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod census;
+mod check;
 mod create;
 mod drill;
 mod error;
@@ -14,11 +15,17 @@ mod progress;
 mod reading;
 mod repository;
 mod restore;
+mod retention;
+#[cfg(test)]
+mod samples;
 mod scratch;
 mod thread;
 mod verify;
 
 pub use crate::census::KeyFamilies;
+pub use crate::check::{
+    BackupCheck, CheckLine, CheckState, CheckThresholds, Limits, PerformanceDatum, check_backups,
+};
 pub use crate::create::{BackupOptions, BackupOutcome, FileSet, create_backup};
 pub use crate::drill::{DrillReport, drill};
 pub use crate::error::{Error, Result};
@@ -39,6 +46,9 @@ pub use crate::restore::{
     LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified,
     PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
     restore_to_folder,
+};
+pub use crate::retention::{
+    KeepPolicy, PruneDecision, PruneFate, PruneOutcome, PrunePlan, plan_prune, prune,
 };
 pub use crate::scratch::{ScratchServer, ServerProgram, ServerPrograms};
 pub use crate::verify::{VerifyOptions, verify_backup};

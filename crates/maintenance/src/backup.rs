@@ -78,8 +78,9 @@ impl VerifyJob {
 impl DrillJob {
     /// Makes the job.
     #[must_use]
-    pub fn new(repository: Repository, options: VerifyOptions) -> Self {
-        Self { repository, options: VerifyOptions { level: VerificationLevel::Drill, ..options }, history: None }
+    pub fn new(repository: Repository, mut options: VerifyOptions) -> Self {
+        options.level = VerificationLevel::Drill;
+        Self { repository, options, history: None }
     }
 
     /// Keeps the result in this history as well.

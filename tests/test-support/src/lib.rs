@@ -28,6 +28,8 @@ mod poll;
 mod port;
 mod process;
 mod program;
+#[cfg(feature = "s3")]
+mod s3;
 mod seeded;
 mod sentinel;
 mod server;
@@ -40,6 +42,8 @@ pub use docker::{ContainerFixture, DockerEngine};
 pub use poll::{PATIENCE, until, until_async};
 pub use port::free_port;
 pub use program::{ServerProgram, on_every_server, server_programs};
+#[cfg(feature = "s3")]
+pub use s3::{S3Fault, TestS3};
 pub use seeded::{Fate, SeededKey, seed, seed_cluster, seeded_counts, seeded_key};
 pub use sentinel::TestSentinel;
 pub use server::TestServer;

@@ -28,6 +28,8 @@ use object_store::{
     prefix::PrefixStore,
 };
 
+pub(crate) use listing::newness;
+
 pub use layout::{ArtifactSpec, Layout, Part};
 pub use leftovers::{Cleared, Leftover, LeftoverKind};
 pub use listing::{DamagedBackup, ListedBackup, Listing, UnfinishedBackup};

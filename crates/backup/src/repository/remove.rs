@@ -46,7 +46,7 @@ fn rank(id: &BackupId, manifest: &str, path: &str) -> u8 {
     match Layout::of(id) {
         Layout::Ours if path == manifest => 0,
         Layout::Guide if path == manifest => 3,
-        Layout::Guide if path.starts_with("redis_") => u8::from(!path.ends_with(".gz")),
+        Layout::Guide if path.starts_with("redis_") => u8::from(path.strip_suffix(".gz").is_none()),
         _ => 2,
     }
 }
