@@ -137,7 +137,6 @@ fn image(host: String, version: Option<String>, artifact: Artifact) -> ShardImag
         slots: Vec::new(),
         method: None,
         has_checksum: None,
-        has_checksum: None,
         taken_at: None,
         duration_ms: None,
         replication: None,
