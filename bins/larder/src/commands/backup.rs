@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 pub(crate) use self::{
     create::{CreateArgs, backup_options},
     target::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs, families, family_of, offset},
-    verify::verify_options,
+    verify::{job_options, verify_options},
 };
 use crate::config::Settings;
 

@@ -4,15 +4,20 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use larder_maintenance::{CollectJob, Cycle, CycleOutcome, HealthJob, Job, JobOutcome, JobReport, JobStatus};
+use larder_backup::{Effort, VerificationLevel};
+use larder_maintenance::{
+    BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport, JobStatus,
+    PruneJob, VerifyJob,
+};
 
 use crate::{
     command_error::{FAILED, PARTIAL},
-    commands::clean,
+    commands::{backup, clean, drill},
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
     output::{message, stdout, verdict},
+    pace::Paced,
 };
 
 /// Run a cycle of maintenance
@@ -25,45 +30,91 @@ pub(crate) struct MaintainArgs {
     cycle: CycleName,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 enum CycleName {
-    /// What is due every day: health, collect, and clean where a policy is configured
+    /// What is due every day: health, collect, clean where a policy is configured, backup and prune where a repository is
     Daily,
+    /// What is due every week: the newest backup is verified
+    Weekly,
+    /// What is due every month: recovery from the newest backup is rehearsed
+    Monthly,
+}
+
+/// What is put together before a cycle begins.
+struct Prepared {
+    jobs: Vec<Arc<dyn Job>>,
+    /// The sweep is watched as long as this lives.
+    paced: Option<Paced>,
+    /// Why a part of the history could not be opened.
+    closed: Option<String>,
 }
 
 pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<ExitCode> {
-    let CycleName::Daily = args.cycle;
-    let client = settings.client().await?;
-    let history = settings.history()?;
-    let mut jobs: Vec<Arc<dyn Job>> = vec![
-        Arc::new(HealthJob::new(client.clone(), settings.health())),
-        Arc::new(CollectJob::new(client.clone(), settings.collect(), Arc::clone(&history.store))),
-    ];
-    // The sweep is watched as long as this lives.
-    let mut paced = None;
-    if clean::has_policy(settings) {
-        let (job, watching) = clean::job(settings, client, history.store).await?;
-        jobs.push(Arc::new(job));
-        paced = Some(watching);
-    }
+    let (name, prepared) = match args.cycle {
+        CycleName::Daily => ("daily", daily(settings).await?),
+        CycleName::Weekly => ("weekly", weekly(settings).await?),
+        CycleName::Monthly => ("monthly", monthly(settings).await?),
+    };
     let mut printed = Ok(());
-    let outcome = Cycle::new("daily", jobs)
+    let outcome = Cycle::new(name, prepared.jobs)
         .run(now(), |job| {
             if settings.output == OutputForm::Table && printed.is_ok() {
                 printed = print(job);
             }
         })
         .await;
-    drop(paced);
+    drop(prepared.paced);
     printed?;
     if settings.output == OutputForm::Json {
         stdout::json(&outcome)?;
     }
-    if let Some(words) = &history.closed {
+    if let Some(words) = &prepared.closed {
         message::error(words);
         message::hint(SALVAGE);
     }
-    Ok(exit_code(&outcome, history.closed.is_some()))
+    Ok(exit_code(&outcome, prepared.closed.is_some()))
+}
+
+async fn daily(settings: &Settings) -> Result<Prepared> {
+    let client = settings.client().await?;
+    let history = settings.history()?;
+    let mut jobs: Vec<Arc<dyn Job>> = vec![
+        Arc::new(HealthJob::new(client.clone(), settings.health())),
+        Arc::new(CollectJob::new(client.clone(), settings.collect(), Arc::clone(&history.store))),
+    ];
+    let mut paced = None;
+    if clean::has_policy(settings) {
+        let (job, watching) = clean::job(settings, client.clone(), history.store).await?;
+        jobs.push(Arc::new(job));
+        paced = Some(watching);
+    }
+    if settings.file.backup.repository.is_some() {
+        let place = settings.repository(None)?;
+        let options = backup::backup_options(settings, settings.rate(None))?;
+        jobs.push(Arc::new(BackupJob::new(client, place.repository.clone(), options)));
+        let keep = &settings.file.backup.keep;
+        jobs.push(Arc::new(if keep.apply {
+            PruneJob::that_applies(place.repository, keep.policy())
+        } else {
+            PruneJob::new(place.repository, keep.policy())
+        }));
+    }
+    Ok(Prepared { jobs, paced, closed: history.closed })
+}
+
+async fn weekly(settings: &Settings) -> Result<Prepared> {
+    let place = settings.repository(None)?;
+    let level = VerificationLevel::Structure;
+    let options = backup::job_options(settings, level, Effort::Yielding).await?;
+    Ok(Prepared { jobs: vec![Arc::new(VerifyJob::new(place.repository, options))], paced: None, closed: None })
+}
+
+async fn monthly(settings: &Settings) -> Result<Prepared> {
+    let place = settings.repository(None)?;
+    let history = settings.history()?;
+    let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
+    let drill = DrillJob::new(place.repository, options).with_history(history.store);
+    Ok(Prepared { jobs: vec![Arc::new(drill)], paced: None, closed: history.closed })
 }
 
 fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
@@ -85,10 +136,14 @@ fn print(job: &JobOutcome) -> Result<()> {
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
         JobReport::Clean(report) => clean::print(report)?,
+        JobReport::Drill(Some(report)) => stdout::text(&drill::for_people(report))?,
         _ => stdout::text(&job.summary)?,
     }
     for path in &job.written_to {
         stdout::text(&format!("written to {}", path.display()))?;
+    }
+    for note in &job.notes {
+        message::warning(&format!("{}: {note}", job.job));
     }
     for problem in &job.problems {
         message::error(&format!("{}: {problem}", job.job));

@@ -62,6 +62,8 @@ pub(super) async fn store(
     let gathered = work.done().await?;
     let stored = storing.await.map_err(thread::broken)?;
     let gathered = match (gathered, stored.as_ref()) {
+        // An archive of nothing is not ended, and so not stored.
+        (Ok(gathered), _) if gathered.files == 0 => return Ok((None, gathered.missing)),
         (Ok(gathered), _) => gathered,
         // Where storing failed, gathering could not go on, and says only that.
         (Err(source), Ok(_)) => return Err(Error::Packing { source }),
@@ -92,7 +94,9 @@ fn gather(files: &FileSet, to: PieceWriter, packing: &Packing) -> io::Result<Gat
             gathered.add(&mut archive, &path)?;
         }
     }
-    archive.into_inner()?.finish()?.end()?;
+    if gathered.files > 0 {
+        archive.into_inner()?.finish()?.end()?;
+    }
     Ok(gathered)
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use larder_backup::{Effort, VerificationLevel, Verification, VerifyOptions, verify_backup};
+use larder_backup::{Effort, ServerPrograms, Verification, VerificationLevel, VerifyOptions, verify_backup};
 use serde::Serialize;
 
 use super::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs};
@@ -68,7 +68,7 @@ impl From<LevelName> for VerificationLevel {
     }
 }
 
-/// How a backup is verified, or brought back to servers of our own.
+/// How a backup is verified, or brought back to servers of our own, on a command line.
 pub(crate) async fn verify_options(
     settings: &Settings,
     level: VerificationLevel,
@@ -76,14 +76,30 @@ pub(crate) async fn verify_options(
     servers: &ServerArgs,
     rate: Rate,
 ) -> Result<VerifyOptions> {
-    let mut options = VerifyOptions::at(level);
+    let effort = if rate == Rate::Max { Effort::Full } else { Effort::Yielding };
+    let mut options = job_options(settings, level, effort).await?;
     options.keyring = settings.keyring(unlock.identity_file.as_ref())?;
     if level >= VerificationLevel::Load {
         options.programs = servers.programs(settings).await;
     }
-    options.scratch_folder = servers.scratch_folder.clone().or(settings.file.backup.scratch_folder.clone());
-    options.effort = if rate == Rate::Max { Effort::Full } else { Effort::Yielding };
+    options.scratch_folder = servers.scratch_folder.clone().or(options.scratch_folder);
     options.stop = stop::on_ctrl_c();
+    Ok(options)
+}
+
+/// The same as it is configured.
+pub(crate) async fn job_options(
+    settings: &Settings,
+    level: VerificationLevel,
+    effort: Effort,
+) -> Result<VerifyOptions> {
+    let mut options = VerifyOptions::at(level);
+    options.keyring = settings.keyring(None)?;
+    if level >= VerificationLevel::Load {
+        options.programs = ServerPrograms::find(&settings.server_places(&[])).await;
+    }
+    options.scratch_folder.clone_from(&settings.file.backup.scratch_folder);
+    options.effort = effort;
     Ok(options)
 }
 
