@@ -7,6 +7,6 @@ mod nearest;
 mod secret;
 mod settings;
 
-pub(crate) use backup::RepositoryPlace;
+pub(crate) use backup::{Backup, RepositoryPlace};
 pub(crate) use file::TEMPLATE;
 pub(crate) use settings::Settings;

@@ -158,7 +158,8 @@ impl Judge<'_> {
     }
 
     fn missing(&mut self, newest: &ListedBackup) {
-        let missing = &newest.manifest.missing;
+        let is_asked_for = |part: &&Skipped| part.reason != NONE_BY_DEFAULT;
+        let missing: Vec<&Skipped> = newest.manifest.missing.iter().filter(is_asked_for).collect();
         if missing.is_empty() {
             return;
         }

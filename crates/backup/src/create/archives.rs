@@ -25,7 +25,12 @@ pub struct FileSet {
     pub paths: Vec<PathBuf>,
     /// Files that are made for the archive: name and content.
     pub made: Vec<(String, Vec<u8>)>,
+    /// Whether the paths are looked for by default, so that it is no fault where there are none.
+    pub is_default: bool,
 }
+
+/// Why something is missing that nobody asked for.
+pub(crate) const NONE_BY_DEFAULT: &str = "it is looked for by default, and there is none";
 
 /// What went into an archive.
 #[derive(Debug, Default)]
@@ -38,7 +43,13 @@ impl FileSet {
     /// Takes these paths.
     #[must_use]
     pub fn of(paths: Vec<PathBuf>) -> Self {
-        Self { paths, made: Vec::new() }
+        Self { paths, ..Self::default() }
+    }
+
+    /// Takes these paths, of which it is no fault where they are not there.
+    #[must_use]
+    pub fn by_default(paths: Vec<PathBuf>) -> Self {
+        Self { paths, is_default: true, ..Self::default() }
     }
 
     /// Tells whether nothing is asked for.
@@ -88,7 +99,8 @@ fn gather(files: &FileSet, to: PieceWriter, packing: &Packing) -> io::Result<Gat
     for pattern in &files.paths {
         let found = expand(pattern);
         if found.is_empty() {
-            gathered.missing.push(Skipped::new(pattern.display().to_string(), "there is no such file"));
+            let reason = if files.is_default { NONE_BY_DEFAULT } else { "there is no such file" };
+            gathered.missing.push(Skipped::new(pattern.display().to_string(), reason));
         }
         for path in found {
             gathered.add(&mut archive, &path)?;

@@ -4,6 +4,7 @@ mod archives;
 mod image;
 
 pub use archives::FileSet;
+pub(crate) use archives::NONE_BY_DEFAULT;
 
 use std::{
     sync::Arc,
@@ -117,13 +118,29 @@ async fn choose(
 ) -> Result<Vec<Chosen>> {
     let mut all = Vec::with_capacity(shards.len());
     for shard in shards {
-        let info = shard.server.info().await.ok();
+        let info = settled(&shard).await;
         let (source, closed) = choose_source(&shard, options).await?;
         notes.extend(closed);
         all.push(Chosen { shard, source, info });
     }
     Ok(all)
 }
+
+/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment.
+async fn settled(shard: &DumpShard) -> Option<Info> {
+    let begun = Instant::now();
+    loop {
+        let info = shard.server.info().await.ok()?;
+        if NodeSigns::from(&info).fork.is_none() || begun.elapsed() > FORK_PATIENCE {
+            return Some(info);
+        }
+        tokio::time::sleep(FORK_LOOKS).await;
+    }
+}
+
+/// How long another fork is waited for.
+const FORK_PATIENCE: Duration = Duration::from_secs(5);
+const FORK_LOOKS: Duration = Duration::from_millis(100);
 
 async fn choose_source(
     shard: &DumpShard,

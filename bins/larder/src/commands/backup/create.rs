@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{RepositoryArgs, families};
 use crate::{
-    config::Settings,
+    config::{Backup, Settings},
     global::OutputForm,
     output::{format, message, stdout, work},
     pace::{Paced, Rate},
@@ -95,8 +95,12 @@ pub(crate) fn backup_options(settings: &Settings, rate: Rate) -> Result<BackupOp
     options.packing.recipients = settings.recipients(&[])?;
     options.dump.rdb_file.clone_from(&configured.rdb_file);
     options.families = Some(families(settings)?);
-    options.configuration = FileSet::of(configured.configuration.clone());
-    options.metrics = FileSet::of(configured.metrics.clone());
+    let defaults = Backup::default();
+    let files = |paths: &Vec<PathBuf>, default: &Vec<PathBuf>| {
+        if paths == default { FileSet::by_default(paths.clone()) } else { FileSet::of(paths.clone()) }
+    };
+    options.configuration = files(&configured.configuration, &defaults.configuration);
+    options.metrics = files(&configured.metrics, &defaults.metrics);
     fit_layout(&mut options);
     Ok(options)
 }
