@@ -16,7 +16,8 @@ pub struct DumpOptions {
     pub rdb_file: Option<PathBuf>,
     /// How long a save may take; one hour.
     pub save_patience: Duration,
-    /// How long nothing at all may come of a replication stream, neither a byte nor a keepalive; one minute.
+    /// How long nothing at all may come of a replication stream, neither a byte nor a keepalive; one minute. Servers begin, and
+    /// send keepalives, once a second, so it should be some seconds. A single value is waited for as long key by key.
     pub transfer_patience: Duration,
     /// How fast an image is taken key by key.
     pub pace: Arc<dyn Pace>,

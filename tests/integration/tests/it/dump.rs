@@ -63,6 +63,17 @@ pub(crate) fn populate(server: &TestServer) -> Result<()> {
     pipeline.set("large", "another of the same name").ignore();
     pipeline.cmd("SET").arg("timed").arg("v").arg("PX").arg(3_600_123).ignore();
     pipeline.query::<()>(&mut admin)?;
+    // Only Redis 7.4 and Valkey 9 have fields that expire.
+    let mut expire = redis::cmd("HEXPIRE");
+    expire.arg("hash:expiring").arg(3_600).arg("FIELDS").arg(1).arg("field");
+    redis::cmd("HSET")
+        .arg("hash:expiring")
+        .arg("field")
+        .arg("v")
+        .arg("other")
+        .arg("v")
+        .query::<()>(&mut admin)?;
+    drop(expire.query::<redis::Value>(&mut admin));
     Ok(())
 }
 
