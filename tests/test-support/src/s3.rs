@@ -9,7 +9,9 @@ use std::{
 };
 
 use anyhow::Result;
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, service::service_fn};
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, header::IF_NONE_MATCH, service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -125,11 +127,14 @@ impl State {
 }
 
 async fn serve(listener: TcpListener, service: S3Service, state: Arc<Mutex<State>>) {
+    let conditional = Arc::<tokio::sync::Mutex<()>>::default();
     // The connections end with the task.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
-        let (service, state) = (service.clone(), Arc::clone(&state));
-        let answer = service_fn(move |request| answer(service.clone(), Arc::clone(&state), request));
+        let (service, state, conditional) = (service.clone(), Arc::clone(&state), Arc::clone(&conditional));
+        let answer = service_fn(move |request| {
+            answer(service.clone(), Arc::clone(&state), Arc::clone(&conditional), request)
+        });
         connections.spawn(async move {
             let server = auto::Builder::new(TokioExecutor::new());
             let _ = server.serve_connection(TokioIo::new(socket), answer).await;
@@ -141,12 +146,18 @@ async fn serve(listener: TcpListener, service: S3Service, state: Arc<Mutex<State
 async fn answer(
     service: S3Service,
     state: Arc<Mutex<State>>,
+    conditional: Arc<tokio::sync::Mutex<()>>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
     let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let fault = state.lock().unwrap_or_else(PoisonError::into_inner).fault(request.method(), &target);
     match fault {
-        None => service.call(request.map(Body::from)).await.map_err(|error| format!("{error:?}").into()),
+        None => {
+            // S3 compares and writes in one step; this server looks, and then writes.
+            let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
+            let _alone = if is_conditional { Some(conditional.lock().await) } else { None };
+            service.call(request.map(Body::from)).await.map_err(|error| format!("{error:?}").into())
+        }
         Some(S3Fault::Status500) => {
             Ok(Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body(Body::empty())?)
         }

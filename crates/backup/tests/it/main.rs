@@ -1,0 +1,12 @@
+//! Repositories in memory, in folders and behind the protocol of S3, with faults on purpose.
+#![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
+
+mod breaking;
+mod disk_full;
+mod fixture;
+mod folder;
+mod guide;
+mod manifest;
+mod pruning;
+mod s3_faults;
+mod stores;
