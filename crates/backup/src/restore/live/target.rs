@@ -166,8 +166,9 @@ impl Looked {
             self.only_database = self.only_database.or(Some(0));
             self.judge_cluster(&first.cluster().await?);
         }
-        // Where it cannot be found out, trying tells.
-        if let Ok(capabilities) = first.capabilities().await
+        // Where it cannot be found out, trying tells; a node of a cluster is asked about keys that may be another's.
+        if !self.is_cluster
+            && let Ok(capabilities) = first.capabilities().await
             && let Availability::Blocked(reason) = capabilities.get(Capability::Restore)
         {
             self.refusals.push(format!("{} does not let this user RESTORE: {reason}", first.node()));
