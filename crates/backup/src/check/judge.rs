@@ -6,7 +6,9 @@ use bytesize::ByteSize;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::report::{BackupCheck, CheckLine, CheckState, PerformanceDatum};
-use crate::{ListedBackup, Listing, VerificationLevel, retention::span};
+use larder_metrics_model::Skipped;
+
+use crate::{ListedBackup, Listing, VerificationLevel, create::NONE_BY_DEFAULT, retention::span};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Backups that the newest is compared with in size.

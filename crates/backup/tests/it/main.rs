@@ -1,4 +1,4 @@
-//! Repositories in memory, in folders and behind the protocol of S3, with faults on purpose.
+//! Repositories in memory, in folders and behind the protocol of S3, with faults on purpose; backups on real servers.
 #![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
 
 mod breaking;
@@ -8,5 +8,6 @@ mod folder;
 mod guide;
 mod manifest;
 mod pruning;
+mod restore_live;
 mod s3_faults;
 mod stores;

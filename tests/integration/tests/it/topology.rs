@@ -14,7 +14,10 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, KeyFields, ScanOptions, Ttl, open};
+use larder_cache_client::{
+    CacheClient, CacheUrl, ConnectOptions, DumpedValue, KeyChange, KeyFields, RestoreItem, ScanOptions, Ttl,
+    open,
+};
 use larder_metrics_model::Role;
 use larder_test_support::{TestCluster, TestSentinel, TestServer, conformance, on_every_server, until_async};
 
@@ -230,6 +233,20 @@ async fn a_write_whose_answer_is_lost_is_not_sent_again() -> Result<()> {
     Ok(())
 }
 
+/// Brings a value back under a name, and in the same batch under one of another slot.
+async fn restore_as(client: &CacheClient, value: &DumpedValue, name: &'static [u8]) -> Result<()> {
+    let other = Bytes::from([b"other:", name.split_at(b"{moving}".len()).1].concat());
+    let items = [Bytes::from_static(name), other].map(|key| RestoreItem {
+        key,
+        value: value.clone(),
+        overwrite: false,
+    });
+    for answer in client.keys().restore(&items).await {
+        ensure!(answer? == KeyChange::Done);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_slot_that_moves_is_followed() {
     on_every_server(async |program| {
@@ -248,21 +265,28 @@ async fn a_slot_that_moves_is_followed() {
         let (from_id, to_id): (String, String) =
             (from.run(&["CLUSTER", "MYID"])?, to.run(&["CLUSTER", "MYID"])?);
         let slot = slot.to_string();
+        let value = client.keys().dump(&[Bytes::from_static(b"{moving}a")]).await.remove(0)?;
+        let value = value.context("it is there")?;
+        restore_as(&client, &value, b"{moving}r1").await?;
         to.run::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id])?;
         from.run::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id])?;
         // A key that is not there yet is asked for on the other side (ASK), and written there.
         client.cache().set(b"{moving}b", Bytes::from_static(b"2"), None).await?;
+        restore_as(&client, &value, b"{moving}r2").await?;
         ensure!(client.cache().get(b"{moving}b").await?.as_deref() == Some(b"2".as_slice()));
         ensure!(client.cache().get(b"{moving}a").await?.as_deref() == Some(b"1".as_slice()));
         let port = to.port().to_string();
-        from.run::<()>(&["MIGRATE", "127.0.0.1", &port, "{moving}a", "0", "5000"])?;
+        for key in ["{moving}a", "{moving}r1"] {
+            from.run::<()>(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"])?;
+        }
         for server in [to, from] {
             server.run::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id])?;
         }
         // And then it has moved (MOVED).
         ensure!(client.cache().get(b"{moving}a").await?.as_deref() == Some(b"1".as_slice()));
         client.cache().set(b"{moving}c", Bytes::from_static(b"3"), None).await?;
-        ensure!(to.run::<i64>(&["CLUSTER", "COUNTKEYSINSLOT", &slot])? == 3);
+        restore_as(&client, &value, b"{moving}r3").await?;
+        ensure!(to.run::<i64>(&["CLUSTER", "COUNTKEYSINSLOT", &slot])? == 6);
         Ok(())
     })
     .await;

@@ -106,7 +106,8 @@ impl LiveRestore {
     }
 
     pub(super) fn paced(&self, client: &CacheClient) -> Paced {
-        Paced { pace: Arc::clone(&self.options.pace), node: NodeAddress::new(client.name()) }
+        let (pace, stop) = (Arc::clone(&self.options.pace), self.options.stop.clone());
+        Paced { pace, node: NodeAddress::new(client.name()), stop }
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn bring_back(client: &CacheClient, batch: Batch, paced: &Paced
     let (over, items): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(is_over);
     outcome.expired += over.len() as u64;
     let answers = restore(client, paced, &items).await;
+    outcome.stopped |= answers.len() < items.len();
     let mut there = Vec::new();
     for (item, answer) in items.into_iter().zip(answers) {
         match answer {
@@ -71,12 +72,14 @@ async fn compare(
     let keys: Vec<_> = there.iter().map(|item| item.key.clone()).collect();
     let fetch = |keys| client.keys().dump(keys);
     let found = paced.in_steps(&keys, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+    outcome.stopped |= found.len() < there.len();
     let judging = way.clone();
     // Values are decoded to be compared.
     let judged = tokio::task::spawn_blocking(move || judge(there, found, &judging)).await;
     let (compared, again) = judged.unwrap_or_default();
     outcome.add(compared);
     let answers = restore(client, paced, &again).await;
+    outcome.stopped |= answers.len() < again.len();
     for (item, answer) in again.into_iter().zip(answers) {
         match answer {
             Ok(KeyChange::Exists) => outcome.leave(ANOTHER_VALUE),

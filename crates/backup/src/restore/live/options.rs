@@ -33,7 +33,7 @@ pub struct LiveRestoreOptions {
     pub force: bool,
     /// How fast.
     pub pace: Arc<dyn Pace>,
-    /// Ends it between two batches.
+    /// Ends it between two steps.
     pub stop: CancellationToken,
     /// Told how far it is.
     pub progress: Arc<LiveProgress>,

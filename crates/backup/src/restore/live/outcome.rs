@@ -155,6 +155,7 @@ impl LiveVerified {
             all.extend(more.into_iter().take(room));
         }
         self.digest += other.digest;
+        self.stopped |= other.stopped;
     }
 }
 

@@ -103,8 +103,7 @@ mod tests {
         assert_eq!(compared(None, &["b", "a"], Some(5000), true), Verdict::AnotherEnd);
         assert!(matches!(compared(Some(5000), &["b", "a"], None, false), Verdict::Same(_)));
         assert_eq!(compared(None, &["b", "c"], None, true), Verdict::AnotherValue);
-        let mut comparer = Comparer::new(0, true);
         let broken = DumpedValue::new(Bytes::from_static(b"broken"), Ttl::None);
-        assert_eq!(comparer.compare(&item(None), &broken), Verdict::AnotherValue);
+        assert_eq!(Comparer::new(0, true).compare(&item(None), &broken), Verdict::AnotherValue);
     }
 }

@@ -164,10 +164,14 @@ impl Looked {
         let Some(first) = self.primaries.first().cloned() else { return Ok(()) };
         if self.is_cluster {
             self.only_database = self.only_database.or(Some(0));
-            self.judge_cluster(&first.cluster().await?);
+            // Each has its own view of the cluster.
+            let states = join_all(self.primaries.iter().map(|node| node.cluster())).await;
+            let states = states.into_iter().collect::<Result<Vec<_>, _>>()?;
+            self.judge_cluster(&states);
         }
-        // Where it cannot be found out, trying tells.
-        if let Ok(capabilities) = first.capabilities().await
+        // Where it cannot be found out, trying tells; a node of a cluster is asked about keys that may be another's.
+        if !self.is_cluster
+            && let Ok(capabilities) = first.capabilities().await
             && let Availability::Blocked(reason) = capabilities.get(Capability::Restore)
         {
             self.refusals.push(format!("{} does not let this user RESTORE: {reason}", first.node()));
@@ -175,18 +179,18 @@ impl Looked {
         Ok(())
     }
 
-    fn judge_cluster(&mut self, state: &ClusterState) {
-        let assigned = state.slots_assigned.unwrap_or(0);
-        if !state.ok {
+    fn judge_cluster(&mut self, states: &[ClusterState]) {
+        let assigned = states.iter().filter_map(|state| state.slots_assigned).min().unwrap_or(0);
+        if states.iter().any(|state| !state.ok) {
             self.refusals.push("the cluster is down (cluster_state is not ok)".to_owned());
         }
         if assigned < ClusterState::SLOTS {
             let missing = ClusterState::SLOTS - assigned;
             self.refusals.push(format!("{missing} of {} slots belong to no node", ClusterState::SLOTS));
         }
+        let size = states.iter().filter_map(|state| state.size).max().unwrap_or(0);
         let named = self.facts.primaries + self.unknown.len() as u64;
-        if state.size.is_some_and(|size| size > named) {
-            let size = state.size.unwrap_or(0);
+        if size > named {
             self.refusals.push(format!(
                 "{named} of the {size} shards of a cluster can be reached by this URL; redis-cluster:// leads to all"
             ));

@@ -86,7 +86,7 @@ impl LiveRestore {
 }
 
 fn compare(batch: &Batch, found: Vec<Found>, keeps_ttl: bool, now_ms: i64) -> LiveVerified {
-    let mut verified = LiveVerified::default();
+    let mut verified = LiveVerified { stopped: found.len() < batch.items.len(), ..LiveVerified::default() };
     let mut comparer = Comparer::new(batch.database, keeps_ttl);
     for (item, found) in batch.items.iter().zip(found) {
         let is_over = item.value.expires_at_ms.is_some_and(|at| at <= now_ms);

@@ -1,0 +1,7 @@
+//! Keys of a backup in caches that run.
+
+mod choices;
+mod faults;
+mod refusals;
+mod setting;
+mod topologies;
