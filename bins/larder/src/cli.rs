@@ -4,8 +4,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy, restore, undo,
-        watch},
+    commands::{
+        backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy, restore,
+        undo, watch,
+    },
     global::Global,
 };
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt, io::Read, sync::Arc};
 
 use foldhash::fast::FixedState;
-use larder_rdb::{Checksum, DataDigest, Format, KeyHasher, Kind, Reader, ReadOptions, Record};
+use larder_rdb::{Checksum, DataDigest, Format, KeyHasher, Kind, ReadOptions, Reader, Record};
 
 use crate::{Counts, FamilyCount};
 
@@ -132,9 +132,8 @@ impl Tally {
         self.close_database();
         let Self { mut counts, digest, values_digest, .. } = self;
         counts.by_type = self.by_kind.into_iter().map(|(kind, keys)| (kind.to_string(), keys)).collect();
-        let count_of = |(family, place): (Box<str>, usize)| {
-            Some((family.into_string(), *self.by_family.get(place)?))
-        };
+        let count_of =
+            |(family, place): (Box<str>, usize)| Some((family.into_string(), *self.by_family.get(place)?));
         counts.by_family = self.families.into_iter().filter_map(count_of).collect();
         Census {
             format: reader.format(),

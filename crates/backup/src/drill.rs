@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    BackupId, VerificationLevel, Manifest, Repository, Result, Verification, VerifyOptions, reading,
+    BackupId, Manifest, Repository, Result, Verification, VerificationLevel, VerifyOptions, reading,
     verify::{Loaded, load_shard},
 };
 
@@ -57,7 +57,8 @@ pub async fn drill(
     at: DateTime<Utc>,
 ) -> Result<DrillReport> {
     let begun = Instant::now();
-    let taken_at = manifest.shards.iter().filter_map(|shard| shard.taken_at).min().unwrap_or(manifest.began_at);
+    let taken_at =
+        manifest.shards.iter().filter_map(|shard| shard.taken_at).min().unwrap_or(manifest.began_at);
     let mut report = DrillReport {
         id: manifest.id.clone(),
         cache: manifest.cache.clone(),
@@ -80,7 +81,9 @@ pub async fn drill(
         report.add(load_shard(repository, &manifest.id, shard, options).await?);
     }
     for archive in &manifest.archives {
-        let problems = reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading()).await?;
+        let problems =
+            reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading())
+                .await?;
         report.problems.extend(problems);
     }
     report.ok = report.problems.is_empty();

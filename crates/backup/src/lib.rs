@@ -38,8 +38,9 @@ pub use crate::packing::{Keyring, Packing, Recipients};
 pub use crate::priority::Effort;
 pub use crate::progress::{HowFar, Progress};
 pub use crate::repository::{
-    ArtifactSpec, ArtifactWriter, Cleared, DamagedBackup, Layout, Leftover, LeftoverKind, ListedBackup, Listing, Part,
-    Repository, RepositoryUrl, StorageOptions, UnfinishedBackup, Verification, VerificationLevel, Wanted,
+    ArtifactSpec, ArtifactWriter, Cleared, DamagedBackup, Layout, Leftover, LeftoverKind, ListedBackup,
+    Listing, Part, Repository, RepositoryUrl, StorageOptions, UnfinishedBackup, Verification,
+    VerificationLevel, Wanted,
 };
 pub use crate::restore::{
     DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOutcome,

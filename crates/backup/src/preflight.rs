@@ -98,7 +98,10 @@ pub(crate) fn against_cluster(signs: &ClusterSigns) -> Vec<String> {
     let mut reasons = Vec::new();
     let all = usize::try_from(ClusterState::SLOTS).unwrap_or(usize::MAX);
     if signs.slots != all {
-        reasons.push(format!("{} of the {all} slots of the cluster are held by no shard", all.saturating_sub(signs.slots)));
+        reasons.push(format!(
+            "{} of the {all} slots of the cluster are held by no shard",
+            all.saturating_sub(signs.slots)
+        ));
     }
     if signs.is_down {
         reasons.push("the cluster says that it is down (cluster_state is not ok)".to_owned());
@@ -131,7 +134,11 @@ mod tests {
         let words = |signs: &NodeSigns| against_node(&node, signs, DumpMethod::Replication).join("; ");
         assert_eq!(words(&signs(4 * GIB, Some(GIB))), "");
         assert_eq!(words(&signs(4 * GIB, None)), "");
-        assert!(words(&signs(4 * GIB, Some(3 * GIB))).contains("4.0 GiB"), "{}", words(&signs(4 * GIB, Some(3 * GIB))));
+        assert!(
+            words(&signs(4 * GIB, Some(3 * GIB))).contains("4.0 GiB"),
+            "{}",
+            words(&signs(4 * GIB, Some(3 * GIB)))
+        );
         assert!(words(&signs(8 * GIB, None)).contains("an unknown amount"));
         assert_eq!(words(&NodeSigns::default()), "", "what is not known is not held against it");
     }

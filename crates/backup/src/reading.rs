@@ -216,7 +216,8 @@ fn take(
         io::ErrorKind::PermissionDenied => Unread::Locked(error.to_string()),
         _ => Unread::Damaged(error.to_string()),
     })?;
-    let mut tee = Tee { from: plain, to: copy.map(|file| BufWriter::with_capacity(BUFFER_BYTES, file)), failed: None };
+    let mut tee =
+        Tee { from: plain, to: copy.map(|file| BufWriter::with_capacity(BUFFER_BYTES, file)), failed: None };
     let census = census::take(&mut tee, None);
     if let Some(error) = tee.failed.take() {
         return Err(Unread::Unwritable(error));
@@ -271,10 +272,14 @@ pub(crate) fn against_census(shard: &ShardImage, census: &Census) -> Vec<String>
         && (counts.keys, &counts.by_database, &counts.by_type)
             != (census.counts.keys, &census.counts.by_database, &census.counts.by_type)
     {
-        problems.push(format!("{path} holds {} keys instead of {}, or keys of other types", census.counts.keys, counts.keys));
+        problems.push(format!(
+            "{path} holds {} keys instead of {}, or keys of other types",
+            census.counts.keys, counts.keys
+        ));
     }
     if shard.digest.is_some_and(|digest| digest != census.digest) {
-        problems.push(format!("{path} holds other data than the manifest says: its digest is {}", census.digest));
+        problems
+            .push(format!("{path} holds other data than the manifest says: its digest is {}", census.digest));
     }
     problems
 }

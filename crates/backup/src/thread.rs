@@ -14,7 +14,11 @@ pub(crate) struct Work<T> {
 
 impl<T: Send + 'static> Work<T> {
     /// Begins it.
-    pub(crate) fn start(name: &'static str, effort: Effort, work: impl FnOnce() -> T + Send + 'static) -> Self {
+    pub(crate) fn start(
+        name: &'static str,
+        effort: Effort,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Self {
         let (sender, done) = oneshot::channel();
         let run = move || {
             effort.settle();

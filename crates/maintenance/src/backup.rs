@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use larder_backup::{
-    BackupOptions, DrillReport, KeepPolicy, VerificationLevel, Repository, VerifyOptions, Wanted, create_backup, drill,
-    plan_prune, prune, verify_backup,
+    BackupOptions, DrillReport, KeepPolicy, Repository, VerificationLevel, VerifyOptions, Wanted,
+    create_backup, drill, plan_prune, prune, verify_backup,
 };
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{DrillFigures, Snapshot};

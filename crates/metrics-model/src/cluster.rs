@@ -52,10 +52,13 @@ impl ClusterState {
     #[must_use]
     pub fn with_nodes(self, map: &str) -> Self {
         let is_own = |line: &&str| {
-            line.split_ascii_whitespace().nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
+            line.split_ascii_whitespace()
+                .nth(2)
+                .is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
         };
         let own = map.lines().find(is_own);
-        let moving = own.map(|line| line.split_ascii_whitespace().skip(8).filter(|slot| slot.starts_with('[')).count());
+        let moving = own
+            .map(|line| line.split_ascii_whitespace().skip(8).filter(|slot| slot.starts_with('[')).count());
         Self { moving_slots: moving.map(|count| count as u64), ..self }
     }
 }

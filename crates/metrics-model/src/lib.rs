@@ -36,7 +36,7 @@ pub use server_sections::{
     PersistenceFacts, ReplicaFacts, ReplicationFacts, Role, ServerMode, StatsFacts,
 };
 pub use snapshot::{
-    CacheStats, CounterOrigin, DrillFigures, HealthInfo, MemoryUsage, NodeSnapshot, PerformanceMetrics, Snapshot,
-    StatsOrigin, Tier, TierStats,
+    CacheStats, CounterOrigin, DrillFigures, HealthInfo, MemoryUsage, NodeSnapshot, PerformanceMetrics,
+    Snapshot, StatsOrigin, Tier, TierStats,
 };
 pub use version::{ServerLine, ServerVersion, VersionError};

@@ -38,7 +38,8 @@ pub(crate) struct DrillArgs {
 pub(crate) async fn run(args: &DrillArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open(settings)?;
     let manifest = args.which.find(&place).await?;
-    let options = verify_options(settings, VerificationLevel::Drill, &args.unlock, &args.servers, args.rate).await?;
+    let options =
+        verify_options(settings, VerificationLevel::Drill, &args.unlock, &args.servers, args.rate).await?;
     let shown = work::show(options.progress.clone(), settings, "drill");
     let drilled = drill(&place.repository, &manifest, &options, Utc::now()).await;
     shown.end();
@@ -58,7 +59,9 @@ pub(crate) async fn run(args: &DrillArgs, settings: &Settings) -> Result<ExitCod
 /// What is kept in the history makes "the last proven restore" a number; where there is none, the drill is one all the same.
 async fn remember(report: &DrillReport, settings: &Settings) {
     let kept = match settings.history() {
-        Ok(history) => larder_maintenance::record_drill(&history.store, report).await.map_err(|error| format!("{error:#}")),
+        Ok(history) => larder_maintenance::record_drill(&history.store, report)
+            .await
+            .map_err(|error| format!("{error:#}")),
         Err(error) => Err(format!("{error:#}")),
     };
     if let Err(words) = kept {

@@ -106,7 +106,11 @@ async fn weekly(settings: &Settings) -> Result<Prepared> {
     let place = settings.repository(None)?;
     let level = VerificationLevel::Structure;
     let options = backup::job_options(settings, level, Effort::Yielding).await?;
-    Ok(Prepared { jobs: vec![Arc::new(VerifyJob::new(place.repository, options))], paced: None, closed: None })
+    Ok(Prepared {
+        jobs: vec![Arc::new(VerifyJob::new(place.repository, options))],
+        paced: None,
+        closed: None,
+    })
 }
 
 async fn monthly(settings: &Settings) -> Result<Prepared> {

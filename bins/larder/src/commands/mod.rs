@@ -37,7 +37,9 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
-                return Err(UsageError("only `health` and `backup check` have the form nagios".to_owned()).into());
+                return Err(
+                    UsageError("only `health` and `backup check` have the form nagios".to_owned()).into()
+                );
             }
             on_runtime(reaching(command, &settings))
         }

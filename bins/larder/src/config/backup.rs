@@ -3,7 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use larder_backup::{CheckThresholds, KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions};
+use larder_backup::{
+    CheckThresholds, KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions,
+};
 use larder_cache_client::DumpMethod;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -191,7 +193,8 @@ impl Settings {
     /// What opens encrypted backups: the file that is named, or LARDER_BACKUP_IDENTITY, or what is configured.
     pub(crate) fn keyring(&self, file: Option<&PathBuf>) -> Result<Keyring> {
         let backup = &self.file.backup;
-        let text = match (file, std::env::var("LARDER_BACKUP_IDENTITY").ok().filter(|text| !text.is_empty())) {
+        let text = match (file, std::env::var("LARDER_BACKUP_IDENTITY").ok().filter(|text| !text.is_empty()))
+        {
             (Some(path), _) => Some(secret::whole_file(path)?),
             (None, Some(text)) => Some(SecretString::from(text)),
             (None, None) => match (&backup.identity_file, &backup.identity_command) {
@@ -204,7 +207,9 @@ impl Settings {
                 (None, None) => None,
             },
         };
-        let Some(text) = text.filter(|text| !text.expose_secret().is_empty()) else { return Ok(Keyring::default()) };
+        let Some(text) = text.filter(|text| !text.expose_secret().is_empty()) else {
+            return Ok(Keyring::default());
+        };
         Keyring::parse(&text).map_err(|why| UsageError(format!("the identity of backups: {why}")).into())
     }
 

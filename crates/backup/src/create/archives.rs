@@ -132,13 +132,20 @@ impl Gathered {
                 Err(error) => self.missing.push(unreadable(&error)),
                 Ok(file) => self.add_file(archive, path, file)?,
             },
-            Ok(_) => self.missing.push(Skipped::new(path.display().to_string(), "it is neither file nor folder")),
+            Ok(_) => {
+                self.missing.push(Skipped::new(path.display().to_string(), "it is neither file nor folder"))
+            }
         }
         Ok(())
     }
 
     /// A log grows while it is read: what is taken is as long as it was at the beginning.
-    fn add_file<W: Write>(&mut self, archive: &mut tar::Builder<W>, path: &Path, file: File) -> io::Result<()> {
+    fn add_file<W: Write>(
+        &mut self,
+        archive: &mut tar::Builder<W>,
+        path: &Path,
+        file: File,
+    ) -> io::Result<()> {
         let about = file.metadata()?;
         let mut header = tar::Header::new_gnu();
         header.set_metadata(&about);
@@ -163,9 +170,8 @@ fn expand(pattern: &Path) -> Vec<PathBuf> {
         return Some(pattern.to_path_buf()).filter(|path| path.exists()).into_iter().collect();
     }
     let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let is_meant = |path: &PathBuf| {
-        path.file_name().is_some_and(|found| matches_stars(&name, &found.to_string_lossy()))
-    };
+    let is_meant =
+        |path: &PathBuf| path.file_name().is_some_and(|found| matches_stars(&name, &found.to_string_lossy()));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_meant).collect();
     found.sort();

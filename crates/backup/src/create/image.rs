@@ -65,7 +65,11 @@ async fn feed(mut dump: Dump, to_census: Feed, to_packer: Feed, pass: &Pass<'_>)
     Ok(())
 }
 
-fn count(from: PieceReader, families: Option<KeyFamilies>, effort: Effort) -> Work<larder_rdb::Result<Census>> {
+fn count(
+    from: PieceReader,
+    families: Option<KeyFamilies>,
+    effort: Effort,
+) -> Work<larder_rdb::Result<Census>> {
     Work::start("larder-census", effort, move || census::take(from, families.as_ref()))
 }
 

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::image::Pass;
 use crate::{
-    Artifact, BackupId, Counts, Encryption, Error, KeyFamilies, Kind, Manifest, Packing, Part, Progress, ReplicationPoint,
-    Repository, Result, ShardImage, SlotRange,
+    Artifact, BackupId, Counts, Encryption, Error, KeyFamilies, Kind, Manifest, Packing, Part, Progress,
+    ReplicationPoint, Repository, Result, ShardImage, SlotRange,
     census::Census,
     preflight::{self, ClusterSigns, NodeSigns},
     repository::Layout,
@@ -146,7 +146,8 @@ async fn choose_source(
     shard: &DumpShard,
     options: &BackupOptions,
 ) -> Result<(Arc<dyn DumpSource>, Vec<String>)> {
-    let is_meant = |source: &&Arc<dyn DumpSource>| options.method.is_none_or(|method| source.method() == method);
+    let is_meant =
+        |source: &&Arc<dyn DumpSource>| options.method.is_none_or(|method| source.method() == method);
     let mut closed = Vec::new();
     let mut last = None;
     for source in shard.sources.iter().filter(is_meant) {
@@ -258,9 +259,10 @@ fn about(dump: &Dump, chosen: &Chosen) -> About {
 
 impl About {
     fn finish(self, artifact: Artifact, census: Census, elapsed: Duration) -> ShardImage {
-        let server = self.facts.as_ref().and_then(|facts| {
-            Some(format!("{} {}", facts.identity.line, facts.identity.version.as_ref()?))
-        });
+        let server = self
+            .facts
+            .as_ref()
+            .and_then(|facts| Some(format!("{} {}", facts.identity.line, facts.identity.version.as_ref()?)));
         ShardImage {
             node: self.shard.node.clone(),
             role: self.facts.as_ref().and_then(|facts| facts.replication.role),
@@ -321,7 +323,8 @@ fn describe(
         values_digest += shard.values_digest.unwrap_or_default();
     }
     let moments = || shards.iter().filter_map(|shard| shard.taken_at);
-    let apart = moments().max().zip(moments().min()).map_or(0, |(last, first)| (last - first).num_milliseconds());
+    let apart =
+        moments().max().zip(moments().min()).map_or(0, |(last, first)| (last - first).num_milliseconds());
     let recipients = options.packing.recipients.to_text();
     Manifest {
         id,
@@ -353,7 +356,8 @@ async fn take_files(
         settings_of(shard, &mut configuration, manifest).await;
     }
     let metrics = options.metrics.clone();
-    for (name, part, files) in [("config", Part::Config, configuration), ("metrics", Part::Metrics, metrics)] {
+    for (name, part, files) in [("config", Part::Config, configuration), ("metrics", Part::Metrics, metrics)]
+    {
         if files.is_empty() {
             continue;
         }
@@ -378,9 +382,9 @@ async fn settings_of(shard: &DumpShard, configuration: &mut FileSet, manifest: &
             let text = serde_json::to_vec_pretty(&settings).unwrap_or_default();
             configuration.made.push((file, text));
         }
-        Err(error) => manifest
-            .missing
-            .push(Skipped::new(format!("settings of {}", shard.node), error.with_causes())),
+        Err(error) => {
+            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()))
+        }
     }
 }
 
@@ -389,7 +393,10 @@ impl Manifest {
     pub(crate) fn caveats(&self) -> Vec<String> {
         let mut caveats = Vec::new();
         for shard in self.shards.iter().filter(|shard| shard.method == Some(DumpMethod::Keys)) {
-            caveats.push(format!("the image of {} was taken key by key, and is not one moment in time", shard.node));
+            caveats.push(format!(
+                "the image of {} was taken key by key, and is not one moment in time",
+                shard.node
+            ));
         }
         for shard in self.shards.iter().filter(|shard| shard.has_checksum == Some(false)) {
             caveats.push(format!(
@@ -398,7 +405,10 @@ impl Manifest {
             ));
         }
         for shard in self.shards.iter().filter(|shard| shard.role == Some(Role::Replica)) {
-            caveats.push(format!("the image was taken from the replica {}: what it had not got yet is not in it", shard.node));
+            caveats.push(format!(
+                "the image was taken from the replica {}: what it had not got yet is not in it",
+                shard.node
+            ));
         }
         if self.shards.len() > 1 {
             let apart = Duration::from_millis(self.apart_ms);

@@ -77,8 +77,7 @@ impl<W: Write> Sealer<W> {
         if packing.recipients.is_empty() {
             return Ok(Self::Open(out));
         }
-        let encryptor =
-            Encryptor::with_recipients(packing.recipients.as_dyn()).map_err(io::Error::other)?;
+        let encryptor = Encryptor::with_recipients(packing.recipients.as_dyn()).map_err(io::Error::other)?;
         Ok(Self::Sealed(encryptor.wrap_output(out)?))
     }
 

@@ -20,11 +20,8 @@ pub(crate) fn unpack<'r>(
     artifact: &Artifact,
     keyring: &Keyring,
 ) -> io::Result<Box<dyn Read + Send + 'r>> {
-    let opened: Box<dyn Read + Send + 'r> = if artifact.encrypted {
-        Box::new(open(stored, keyring)?)
-    } else {
-        Box::new(stored)
-    };
+    let opened: Box<dyn Read + Send + 'r> =
+        if artifact.encrypted { Box::new(open(stored, keyring)?) } else { Box::new(stored) };
     Ok(match artifact.compression {
         Compression::None => opened,
         Compression::Zstd => Box::new(zstd::Decoder::new(opened)?),

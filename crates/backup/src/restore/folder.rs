@@ -87,7 +87,12 @@ const STAGING: &str = ".larder-restore";
 
 /// Looks what would be done to a folder; nothing is changed.
 #[must_use]
-pub fn plan_folder(manifest: &Manifest, folder: &Path, options: &FolderOptions, at: DateTime<Utc>) -> FolderPlan {
+pub fn plan_folder(
+    manifest: &Manifest,
+    folder: &Path,
+    options: &FolderOptions,
+    at: DateTime<Utc>,
+) -> FolderPlan {
     let homes = homes(manifest, folder);
     let aside = folder.join(format!("before-{}-{}", manifest.id, at.format("%Y%m%d_%H%M%S")));
     let put_aside: Vec<PathBuf> = homes
@@ -102,7 +107,10 @@ pub fn plan_folder(manifest: &Manifest, folder: &Path, options: &FolderOptions, 
     });
     let mut refusals = Vec::new();
     if !put_aside.is_empty() && !options.swap {
-        refusals.push(format!("{} holds data: name another folder, or put that aside with --swap", folder.display()));
+        refusals.push(format!(
+            "{} holds data: name another folder, or put that aside with --swap",
+            folder.display()
+        ));
     }
     for home in &homes {
         refusals.extend(in_use::servers_in(home));
@@ -111,7 +119,14 @@ pub fn plan_folder(manifest: &Manifest, folder: &Path, options: &FolderOptions, 
         refusals.push(format!("{} is no folder", folder.display()));
     }
     refusals.extend(too_little_room(manifest, folder));
-    FolderPlan { id: manifest.id.clone(), folder: folder.to_path_buf(), files: files.collect(), put_aside, aside, refusals }
+    FolderPlan {
+        id: manifest.id.clone(),
+        folder: folder.to_path_buf(),
+        files: files.collect(),
+        put_aside,
+        aside,
+        refusals,
+    }
 }
 
 /// Each shard has a home of its own; where there is one shard, the folder is its home.
@@ -186,7 +201,12 @@ impl Staging {
         self.folder.join(format!("shard-{number}.rdb"))
     }
 
-    async fn fill(&self, repository: &Repository, manifest: &Manifest, options: &FolderOptions) -> Result<u64> {
+    async fn fill(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+        options: &FolderOptions,
+    ) -> Result<u64> {
         let reading = Reading {
             keyring: options.keyring.clone(),
             effort: options.effort,
@@ -197,14 +217,18 @@ impl Staging {
         let mut keys = 0;
         for (number, shard) in manifest.shards.iter().enumerate() {
             options.progress.begin_shard(number, None);
-            let read = reading::read_image(repository, &manifest.id, shard, Some(&self.shard(number)), &reading).await?;
+            let read =
+                reading::read_image(repository, &manifest.id, shard, Some(&self.shard(number)), &reading)
+                    .await?;
             refuse_damaged(manifest, &shard.artifact.path, &read.problems)?;
             keys += read.census.map_or(0, |census| census.counts.keys);
         }
         for archive in &manifest.archives {
             let folder = self.folder.join(&archive.name);
             make_folder(&folder)?;
-            let problems = reading::read_archive(repository, &manifest.id, &archive.artifact, Some(folder), &reading).await?;
+            let problems =
+                reading::read_archive(repository, &manifest.id, &archive.artifact, Some(folder), &reading)
+                    .await?;
             refuse_damaged(manifest, &archive.artifact.path, &problems)?;
         }
         Ok(keys)
@@ -260,7 +284,11 @@ fn refuse_damaged(manifest: &Manifest, artifact: &str, problems: &[String]) -> R
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Error::Damaged { id: manifest.id.clone(), artifact: artifact.to_owned(), reason: problems.join("; ") })
+    Err(Error::Damaged {
+        id: manifest.id.clone(),
+        artifact: artifact.to_owned(),
+        reason: problems.join("; "),
+    })
 }
 
 /// Keeps the old dump under another name, too, before the new one takes its own.
@@ -274,7 +302,8 @@ fn put_aside(home: &Path, aside: &Path) -> Result<bool> {
     if kept.exists() {
         return Ok(true);
     }
-    fs::hard_link(&old, &kept).or_else(|_| fs::copy(&old, &kept).map(drop))
+    fs::hard_link(&old, &kept)
+        .or_else(|_| fs::copy(&old, &kept).map(drop))
         .map_err(|source| failed(&kept, "written", source))?;
     sync_folder(aside)?;
     Ok(true)
@@ -296,7 +325,8 @@ fn write_append_only(home: &Path) -> Result<()> {
     make_folder(&folder)?;
     let base = folder.join("appendonly.aof.1.base.rdb");
     let dump = home.join(DUMP);
-    fs::hard_link(&dump, &base).or_else(|_| fs::copy(&dump, &base).map(drop))
+    fs::hard_link(&dump, &base)
+        .or_else(|_| fs::copy(&dump, &base).map(drop))
         .map_err(|source| failed(&base, "written", source))?;
     let manifest = folder.join("appendonly.aof.manifest");
     fs::write(&manifest, "file appendonly.aof.1.base.rdb seq 1 type b\n")

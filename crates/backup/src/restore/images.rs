@@ -30,7 +30,8 @@ impl LiveSource {
             let (feed, reader) = passage::to_thread();
             let artifact = manifest.shards[shard].artifact.clone();
             let image = Image::Packed(reader, artifact, reading.keyring.clone());
-            let (repository, manifest, reading) = (repository.clone(), Arc::clone(&manifest), reading.clone());
+            let (repository, manifest, reading) =
+                (repository.clone(), Arc::clone(&manifest), reading.clone());
             runtime.spawn(async move {
                 let artifact = &manifest.shards[shard].artifact;
                 reading::fetch_trusted(&repository, &manifest.id, artifact, feed, &reading).await;
@@ -74,7 +75,9 @@ impl Read for Image {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             match std::mem::replace(self, Self::Broken) {
-                Self::Packed(reader, artifact, keyring) => *self = Self::Open(unpack(reader, &artifact, &keyring)?),
+                Self::Packed(reader, artifact, keyring) => {
+                    *self = Self::Open(unpack(reader, &artifact, &keyring)?)
+                }
                 Self::Open(mut reader) => {
                     let read = reader.read(out);
                     *self = Self::Open(reader);

@@ -9,9 +9,8 @@ const SERVERS: [&str; 3] = ["redis", "valkey", "keydb"];
 pub(super) fn servers_in(folder: &Path) -> Vec<String> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let in_it = processes.filter(|process| {
-        fs::read_link(process.path().join("cwd")).is_ok_and(|path| path == folder)
-    });
+    let in_it = processes
+        .filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|path| path == folder));
     in_it
         .filter_map(|process| {
             let name = fs::read_to_string(process.path().join("comm")).ok()?;

@@ -82,8 +82,11 @@ impl ScratchServer {
         let ScratchFolder(folder) = folder;
         let config = folder.path().join("scratch.conf");
         let write = |text: String| fs::write(&config, text);
-        write(configuration(folder.path()))
-            .map_err(|source| Error::File { path: config.clone(), what: "written", source })?;
+        write(configuration(folder.path())).map_err(|source| Error::File {
+            path: config.clone(),
+            what: "written",
+            source,
+        })?;
         let name = program.to_string();
         let child = Command::new(&program.path)
             .arg(&config)
@@ -93,7 +96,10 @@ impl ScratchServer {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Error::Scratch { program: name.clone(), what: format!("does not start: {error}") })?;
+            .map_err(|error| Error::Scratch {
+                program: name.clone(),
+                what: format!("does not start: {error}"),
+            })?;
         let client = reach(folder.path()).await?;
         let mut server = Self { child, program: name, folder, client };
         server.wait(options.patience).await?;
@@ -133,7 +139,10 @@ impl ScratchServer {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(LOG_LINES).collect();
         let told: Vec<&str> = lines.into_iter().rev().map(str::trim).collect();
-        Error::Scratch { program: self.program.clone(), what: format!("{what}; its log ends with: {}", told.join(" | ")) }
+        Error::Scratch {
+            program: self.program.clone(),
+            what: format!("{what}; its log ends with: {}", told.join(" | ")),
+        }
     }
 
     /// Returns a client of it.

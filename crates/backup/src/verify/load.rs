@@ -34,8 +34,7 @@ pub(crate) async fn load_shard(
     let folder = ScratchFolder::make(options.scratch_folder.as_deref())?;
     let read = reading::read_image(repository, id, shard, Some(&folder.dump()), &options.reading()).await?;
     let fetched_in = begun.elapsed();
-    let mut loaded =
-        Loaded { problems: read.problems, program: None, fetched_in, loaded_in: Duration::ZERO };
+    let mut loaded = Loaded { problems: read.problems, program: None, fetched_in, loaded_in: Duration::ZERO };
     // What is not sound is not given to a server.
     let Some(census) = read.census else { return Ok(loaded) };
     let program = fitting(shard, &census, options)?;

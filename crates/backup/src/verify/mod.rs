@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::load::{Loaded, load_shard};
 use crate::{
-    Effort, Error, Keyring, VerificationLevel, Manifest, Progress, Repository, Result, ServerPrograms, Verification,
+    Effort, Error, Keyring, Manifest, Progress, Repository, Result, ServerPrograms, Verification,
+    VerificationLevel,
     reading::{self, Reading},
 };
 
@@ -90,7 +91,9 @@ pub async fn verify_backup(
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for artifact in manifest.archives.iter().map(|archive| &archive.artifact) {
         let problems = match options.level {
-            VerificationLevel::Checksum => reading::check_sum(repository, &manifest.id, artifact, &options.reading()).await,
+            VerificationLevel::Checksum => {
+                reading::check_sum(repository, &manifest.id, artifact, &options.reading()).await
+            }
             _ => reading::read_archive(repository, &manifest.id, artifact, None, &options.reading()).await,
         };
         verification.note(problems)?;
@@ -114,21 +117,22 @@ async fn verify_shard(
 ) -> Result<()> {
     let shard = &manifest.shards[number];
     match options.level {
-        VerificationLevel::Checksum => {
-            verification.note(reading::check_sum(repository, &manifest.id, &shard.artifact, &options.reading()).await)
-        }
+        VerificationLevel::Checksum => verification
+            .note(reading::check_sum(repository, &manifest.id, &shard.artifact, &options.reading()).await),
         VerificationLevel::Structure => {
             let read = reading::read_image(repository, &manifest.id, shard, None, &options.reading()).await;
             verification.note(read.map(|read| read.problems))
         }
-        VerificationLevel::Load | VerificationLevel::Drill => match load_shard(repository, &manifest.id, shard, options).await {
-            Ok(loaded) => {
-                verification.server = loaded.program;
-                verification.problems.extend(loaded.problems);
-                Ok(())
+        VerificationLevel::Load | VerificationLevel::Drill => {
+            match load_shard(repository, &manifest.id, shard, options).await {
+                Ok(loaded) => {
+                    verification.server = loaded.program;
+                    verification.problems.extend(loaded.problems);
+                    Ok(())
+                }
+                Err(error) => verification.note(Err(error)),
             }
-            Err(error) => verification.note(Err(error)),
-        },
+        }
     }
 }
 

@@ -58,7 +58,8 @@ fn for_monitoring(judged: &BackupCheck) -> String {
     let summary = verdict::one_line(&judged.summary());
     let mut text = format!("LARDER BACKUP {state} - {summary} | {}\n", data.join(" "));
     for line in &judged.lines {
-        let _ = writeln!(text, "{}", verdict::one_line(&format!("{} {}: {}", line.state, line.what, line.text)));
+        let _ =
+            writeln!(text, "{}", verdict::one_line(&format!("{} {}: {}", line.state, line.what, line.text)));
     }
     text
 }

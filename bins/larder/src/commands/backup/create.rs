@@ -172,4 +172,3 @@ fn print(outcome: &BackupOutcome, repository: &str, settings: &Settings) -> Resu
     }
     Ok(())
 }
-

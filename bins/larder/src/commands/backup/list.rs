@@ -81,7 +81,11 @@ fn printed<'a>(listing: &'a Listing, repository: &'a str) -> Printed<'a> {
         repository,
         backups: listing.backups.iter().map(backup).collect(),
         unfinished: listing.unfinished.iter().map(|unfinished| unfinished.id.to_string()).collect(),
-        damaged: listing.damaged.iter().map(|damaged| format!("{}: {}", damaged.id, damaged.reason)).collect(),
+        damaged: listing
+            .damaged
+            .iter()
+            .map(|damaged| format!("{}: {}", damaged.id, damaged.reason))
+            .collect(),
         foreign_objects: listing.foreign,
     }
 }

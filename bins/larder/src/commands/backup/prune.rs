@@ -74,7 +74,8 @@ impl PruneArgs {
         policy.weekly = self.keep_weekly;
         policy.monthly = self.keep_monthly;
         policy.yearly = self.keep_yearly;
-        policy.within = self.keep_within.or_else(|| self.keep_days.and_then(|days| KeepPolicy::days(days).within));
+        policy.within =
+            self.keep_within.or_else(|| self.keep_days.and_then(|days| KeepPolicy::days(days).within));
         if policy.is_empty() { settings.file.backup.keep.policy() } else { policy }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) async fn run(args: &ShowArgs, settings: &Settings) -> Result<ExitCode
 
 fn for_people(manifest: &Manifest) -> String {
     let mut text = format!("{} of {}\n", manifest.id, manifest.cache);
-    let _ = writeln!(text, "made {} to {}", manifest.began_at.to_rfc3339(), manifest.finished_at.to_rfc3339());
+    let _ =
+        writeln!(text, "made {} to {}", manifest.began_at.to_rfc3339(), manifest.finished_at.to_rfc3339());
     if let Some(counts) = &manifest.counts {
         let _ = writeln!(text, "{} keys, {} of them with a TTL", counts.keys, counts.expiring);
         for (kind, keys) in &counts.by_type {
@@ -53,7 +54,12 @@ fn for_people(manifest: &Manifest) -> String {
         text.push_str("archives\n");
         for archive in &manifest.archives {
             let files = format::or_dash(archive.files, |files| files.to_string());
-            let _ = writeln!(text, "  {}: {files} files, {}", archive.name, format::bytes(archive.artifact.bytes));
+            let _ = writeln!(
+                text,
+                "  {}: {files} files, {}",
+                archive.name,
+                format::bytes(archive.artifact.bytes)
+            );
         }
     }
     for missing in &manifest.missing {

@@ -116,7 +116,8 @@ pub(crate) async fn run(args: &VerifyArgs, settings: &Settings) -> Result<ExitCo
         stdout::json(&Printed { id, repository, verification: &verification })?;
     } else {
         let verdict = if verification.ok { "sound" } else { "not sound" };
-        let by = verification.server.as_ref().map(|server| format!(", loaded by {server}")).unwrap_or_default();
+        let by =
+            verification.server.as_ref().map(|server| format!(", loaded by {server}")).unwrap_or_default();
         stdout::text(&format!("{} is {verdict} (level {}{by})", manifest.id, verification.level))?;
     }
     for problem in &verification.problems {

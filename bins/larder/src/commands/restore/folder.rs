@@ -73,7 +73,8 @@ pub(super) async fn run(
     let mode = args.which.text().to_owned();
     let mut written = RecoveryReport::new(now(), backup, mode, folder.display().to_string());
     written.ok = true;
-    written.way_back = outcome.aside.as_ref().map(|aside| format!("what was there is in {}", aside.display()));
+    written.way_back =
+        outcome.aside.as_ref().map(|aside| format!("what was there is in {}", aside.display()));
     written.lines = outcome.written.iter().map(|path| format!("Written: {}", path.display())).collect();
     written.lines.push(format!("Keys: {}", outcome.keys));
     report::write(&written, settings);

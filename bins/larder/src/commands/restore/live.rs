@@ -142,7 +142,8 @@ fn name_filter(args: &KeyArgs, settings: &Settings) -> Result<Option<Arc<Holds>>
     let (families, prefixes) = (args.families.clone(), args.prefixes.clone());
     Ok(Some(Arc::new(move |key: &[u8]| {
         let of_family = families.is_empty() || families.iter().any(|family| *family == family_of(key));
-        let begins_so = prefixes.is_empty() || prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
+        let begins_so =
+            prefixes.is_empty() || prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
         of_family && begins_so
     })))
 }
@@ -189,7 +190,9 @@ async fn safety_backup(
     let shown = work::show(options.progress.clone(), settings, "safety backup");
     let made = create_backup(client, &place.repository, &options, Utc::now()).await;
     shown.end();
-    let made = made.context("the cache could not be backed up first, so nothing was changed; --no-safety-backup goes on")?;
+    let made = made.context(
+        "the cache could not be backed up first, so nothing was changed; --no-safety-backup goes on",
+    )?;
     message::note(&format!("backed up first: {}", made.manifest.id));
     Ok(Some(made.manifest.id))
 }
@@ -207,7 +210,10 @@ async fn is_empty(client: &CacheClient) -> bool {
 }
 
 fn way_back(safety: Option<&BackupId>) -> String {
-    safety.map_or_else(|| "the restore".to_owned(), |id| format!("the restore (what was there before is in {id})"))
+    safety.map_or_else(
+        || "the restore".to_owned(),
+        |id| format!("the restore (what was there before is in {id})"),
+    )
 }
 
 fn print(
@@ -253,7 +259,9 @@ fn print(
         message::hint("the same command goes on: what is there already is left alone");
     }
     let verified = done.verified.as_ref();
-    for key in verified.iter().flat_map(|verified| verified.differing_keys.iter().chain(&verified.missing_keys)) {
+    for key in
+        verified.iter().flat_map(|verified| verified.differing_keys.iter().chain(&verified.missing_keys))
+    {
         message::error(&format!("not as it is in the backup: {key}"));
     }
     report::write(&written(args, place, manifest, plan, done), settings);
@@ -286,7 +294,10 @@ fn is_whole(done: &Done) -> bool {
     let left_alone: u64 = done.outcome.iter().flat_map(|outcome| outcome.left_alone.values()).sum();
     done.outcome.as_ref().is_some_and(LiveOutcome::is_whole)
         && done.verified.as_ref().is_some_and(|verified| {
-            verified.missing == 0 && verified.failed == 0 && !verified.stopped && verified.differing <= left_alone
+            verified.missing == 0
+                && verified.failed == 0
+                && !verified.stopped
+                && verified.differing <= left_alone
         })
 }
 

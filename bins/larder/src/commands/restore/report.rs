@@ -11,12 +11,15 @@ pub(super) fn write(report: &RecoveryReport, settings: &Settings) {
     let folder = &settings.file.backup.report_folder;
     let path = folder.join(report.file_name());
     let written = fs::create_dir_all(folder).and_then(|()| {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         file.write_all(report.to_text().as_bytes())?;
         file.sync_all()
     });
     match written {
         Ok(()) => message::note(&format!("recovery report: {}", path.display())),
-        Err(error) => message::warning(&format!("the recovery report {} cannot be written: {error}", path.display())),
+        Err(error) => {
+            message::warning(&format!("the recovery report {} cannot be written: {error}", path.display()))
+        }
     }
 }
