@@ -24,6 +24,7 @@ pub(crate) fn backup(began_at: DateTime<Utc>, mark: u16) -> ListedBackup {
         server: None,
         slots: Vec::new(),
         method: None,
+        has_checksum: None,
         taken_at: None,
         duration_ms: None,
         replication: None,
