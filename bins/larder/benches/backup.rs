@@ -80,8 +80,12 @@ impl Bench {
             let [bare, piped, ours, guide, restored] = &mut ways;
             self.time(bare, || self.shell(&format!("{} --rdb - > /dev/null", self.client())).map(drop))?;
             self.time(piped, || {
-                self.shell(&format!("{} --rdb - | zstd -q -1 -T0 -f -o {}", self.client(), self.path("piped.zst")))
-                    .map(drop)
+                self.shell(&format!(
+                    "{} --rdb - | zstd -q -1 -T0 -f -o {}",
+                    self.client(),
+                    self.path("piped.zst")
+                ))
+                .map(drop)
             })?;
             piped.bytes = fs::metadata(self.folder.path().join("piped.zst"))?.len();
             let repository = self.folder.path().join("repository");
@@ -89,7 +93,10 @@ impl Bench {
                 fs::remove_dir_all(&repository)?;
             }
             let url = self.server.url();
-            let create = format!("--cache {url} backup create --rate max --source replication --repository {}", repository.display());
+            let create = format!(
+                "--cache {url} backup create --rate max --source replication --repository {}",
+                repository.display()
+            );
             self.time_larder(ours, &create)?;
             ours.bytes = largest(&repository)?;
             self.time(guide, || self.as_the_guide_does())?;
@@ -143,7 +150,8 @@ impl Bench {
     }
 
     fn shell(&self, line: &str) -> Result<()> {
-        let status = Command::new("sh").args(["-c", line]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        let status =
+            Command::new("sh").args(["-c", line]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         ensure!(status.success(), "{line}: {status}");
         Ok(())
     }
