@@ -178,7 +178,8 @@ fn send(batch: Batch, sender: &mpsc::Sender<Batch>) -> bool {
 
 /// The change that removes a key, if it is still as it was.
 fn still_same(database: u64, other: &Other, found: &DumpedValue) -> Option<GuardedChange> {
-    let meta = KeyMeta::in_db(database);
+    let mut meta = KeyMeta::default();
+    meta.db = database;
     let payload = Payload::parse(&found.payload).ok()?;
     let digest = payload.digest(&other.key, &meta, &mut KeyHasher::default()).ok()?;
     let value = ValueStamp::of(&found.payload).filter(|_| digest.value == other.value)?;
