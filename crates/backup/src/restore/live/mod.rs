@@ -9,7 +9,6 @@ mod bring_back;
 mod choice;
 mod functions;
 mod options;
-mod others;
 mod outcome;
 mod paced;
 mod plan;
@@ -23,7 +22,6 @@ mod target;
 mod verify;
 
 pub use options::{DatabaseMap, Existing, KeyFilter, LiveRestoreOptions, Rename, TtlChoice};
-pub use others::OthersOutcome;
 pub use outcome::{LiveOutcome, LiveVerified};
 pub use plan::{LiveKeys, LivePlan};
 pub use progress::LiveProgress;
