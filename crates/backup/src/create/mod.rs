@@ -118,20 +118,22 @@ async fn choose(
 ) -> Result<Vec<Chosen>> {
     let mut all = Vec::with_capacity(shards.len());
     for shard in shards {
-        let info = settled(&shard).await;
         let (source, closed) = choose_source(&shard, options).await?;
+        let info = settled(&shard, source.method()).await;
         notes.extend(closed);
         all.push(Chosen { shard, source, info });
     }
     Ok(all)
 }
 
-/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment.
-async fn settled(shard: &DumpShard) -> Option<Info> {
+/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment. Key
+/// by key nothing is forked, and nothing is waited for.
+async fn settled(shard: &DumpShard, method: DumpMethod) -> Option<Info> {
     let begun = Instant::now();
     loop {
         let info = shard.server.info().await.ok()?;
-        if NodeSigns::from(&info).fork.is_none() || begun.elapsed() > FORK_PATIENCE {
+        let is_in_the_way = method != DumpMethod::Keys && NodeSigns::from(&info).fork.is_some();
+        if !is_in_the_way || begun.elapsed() > FORK_PATIENCE {
             return Some(info);
         }
         tokio::time::sleep(FORK_LOOKS).await;
