@@ -45,7 +45,7 @@ pub use crate::repository::{
 pub use crate::restore::{
     DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOutcome,
     LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified,
-    PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
+    OthersOutcome, PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
     restore_to_folder,
 };
 pub use crate::retention::{

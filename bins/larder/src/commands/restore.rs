@@ -65,6 +65,14 @@ pub(crate) struct KeyArgs {
     /// Keys that are there get value and TTL of the backup; without it they stay as they are
     #[arg(long, requires = "to")]
     overwrite: bool,
+    /// The cache is to hold what the backup holds: keys that are there get its values, and those that it does not have are
+    /// removed; they are in the backup that is made before, which brings them back the same way
+    #[arg(
+        long,
+        requires = "to",
+        conflicts_with_all = ["no_safety_backup", "families", "prefixes", "types", "databases", "into_database", "rename"]
+    )]
+    exact: bool,
     /// Only keys of this family, as `keys report` and the policy call it; may be given several times
     #[arg(long = "family", value_name = "NAME", requires = "to")]
     families: Vec<String>,

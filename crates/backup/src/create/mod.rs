@@ -46,6 +46,9 @@ pub struct BackupOptions {
     pub configuration: FileSet,
     /// Metrics and logs that go with the data.
     pub metrics: FileSet,
+    /// How many bytes the images are expected to have, where that is known, such as from the last backup: only for telling how
+    /// far it is.
+    pub expected_bytes: Option<u64>,
     /// Goes on although something stands against it.
     pub force: bool,
     /// How far it is.
@@ -94,7 +97,7 @@ pub async fn create_backup(
 
     let id = options.layout.id(at, rand::random());
     let (mut images, mut missing) = (Vec::with_capacity(chosen.len()), Vec::new());
-    options.progress.begin(0, chosen.len());
+    options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
     for (number, chosen) in chosen.iter().enumerate() {
         let (image, not_in_it) = take(number, chosen, repository, &id, options).await?;
         images.push(image);
@@ -237,7 +240,8 @@ async fn take(
         dump = chosen.source.open() => dump?,
         () = options.stop.cancelled() => return Err(Error::Stopped),
     };
-    options.progress.begin_shard(number, dump.facts.total_bytes.or_else(|| chosen.last_size()));
+    let known = dump.facts.total_bytes.filter(|_| options.expected_bytes.is_none());
+    options.progress.begin_shard(number, known);
     let writer = repository.writer(id, options.packing.spec(Part::Shard(number))).await?;
     let pass = Pass {
         packing: &options.packing,
@@ -292,13 +296,6 @@ impl About {
             values_digest: Some(census.values_digest),
             artifact,
         }
-    }
-}
-
-impl Chosen {
-    /// How long its last file was is a fair guess at how long this one will be.
-    fn last_size(&self) -> Option<u64> {
-        self.info.as_ref()?.number("rdb_last_load_bytes")
     }
 }
 

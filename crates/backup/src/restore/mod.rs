@@ -10,6 +10,6 @@ pub use folder::{FolderOptions, FolderOutcome, FolderPlan, PlannedFile, plan_fol
 pub use images::ReadingOptions;
 pub use live::{
     DatabaseMap, Existing, KeyFilter, LiveKeys, LiveOutcome, LivePlan, LiveProgress, LiveRestore,
-    LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified, Rename, TargetFacts, TtlChoice,
+    LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified, OthersOutcome, Rename, TargetFacts, TtlChoice,
 };
 pub use report::RecoveryReport;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chrono::Utc;
 use larder_backup::{
     BackupId, Existing, Kind, LiveOutcome, LivePlan, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
-    LiveVerified, Manifest, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
+    LiveVerified, Manifest, OthersOutcome, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
 };
 use larder_cache_client::{CacheClient, CacheUrl, open};
 use larder_metrics_model::Role;
@@ -34,6 +34,7 @@ struct Printed<'a> {
     plan: &'a LivePlan,
     safety_backup: Option<&'a BackupId>,
     outcome: Option<&'a LiveOutcome>,
+    others: Option<&'a OthersOutcome>,
     verified: Option<&'a LiveVerified>,
 }
 
@@ -42,6 +43,7 @@ struct Printed<'a> {
 struct Done {
     safety: Option<BackupId>,
     outcome: Option<LiveOutcome>,
+    others: Option<OthersOutcome>,
     verified: Option<LiveVerified>,
 }
 
@@ -81,6 +83,15 @@ pub(super) async fn run(
         let applied = restore.apply(&plan).await;
         shown.end();
         let outcome = applied.with_context(|| way_back(done.safety.as_ref()))?;
+        if args.keys.exact
+            && outcome.is_whole()
+            && let Some(safety) = &done.safety
+        {
+            let before = place.repository.manifest(safety).await?;
+            let before = LiveSource::of_backup(&place.repository, &before, &reading);
+            let removed = restore.remove_others(&before).await;
+            done.others = Some(removed.with_context(|| way_back(done.safety.as_ref()))?);
+        }
         if outcome.is_whole() {
             let shown = work::show(progress.clone(), settings, "compare");
             progress.begin_with(manifest);
@@ -126,7 +137,7 @@ fn key_options(args: &KeyArgs, settings: &Settings) -> Result<LiveRestoreOptions
         TtlName::Rebase => TtlChoice::Rebase,
         TtlName::Drop => TtlChoice::Drop,
     };
-    options.existing = if args.overwrite { Existing::Overwrite } else { Existing::Leave };
+    options.existing = if args.overwrite || args.exact { Existing::Overwrite } else { Existing::Leave };
     options.databases.into_database = args.into_database;
     options.functions = !args.no_functions;
     Ok(options)
@@ -232,12 +243,13 @@ fn print(
             plan,
             safety_backup: done.safety.as_ref(),
             outcome: done.outcome.as_ref(),
+            others: done.others.as_ref(),
             verified: done.verified.as_ref(),
         })?;
     } else {
         stdout::text(&people::plan(manifest, plan))?;
         if let Some(outcome) = &done.outcome {
-            stdout::text(&people::outcome(outcome, done.verified.as_ref()))?;
+            stdout::text(&people::outcome(outcome, done.others.as_ref(), done.verified.as_ref()))?;
         }
     }
     for note in &plan.notes {
@@ -252,7 +264,8 @@ fn print(
         }
         return Ok(());
     };
-    for failure in outcome.failures.iter().chain(&outcome.ended_by) {
+    let others = done.others.iter().flat_map(|others| &others.failures);
+    for failure in outcome.failures.iter().chain(&outcome.ended_by).chain(others) {
         message::error(failure);
     }
     if !outcome.is_whole() {
@@ -284,7 +297,7 @@ fn written(
     written.ok = is_whole(done);
     written.way_back = done.safety.as_ref().map(|id| format!("backup {id} in {}", place.name));
     if let Some(outcome) = &done.outcome {
-        let text = people::outcome(outcome, done.verified.as_ref());
+        let text = people::outcome(outcome, done.others.as_ref(), done.verified.as_ref());
         written.lines = text.lines().map(str::to_owned).collect();
     }
     let server = plan.target.server.as_deref().unwrap_or("embedded");
@@ -296,6 +309,7 @@ fn written(
 fn is_whole(done: &Done) -> bool {
     let left_alone: u64 = done.outcome.iter().flat_map(|outcome| outcome.left_alone.values()).sum();
     done.outcome.as_ref().is_some_and(LiveOutcome::is_whole)
+        && done.others.as_ref().is_none_or(OthersOutcome::is_whole)
         && done.verified.as_ref().is_some_and(|verified| {
             verified.missing == 0
                 && verified.failed == 0

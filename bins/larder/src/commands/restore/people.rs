@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use larder_backup::{FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest};
+use larder_backup::{
+    FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest, OthersOutcome,
+};
 
 use crate::output::format;
 
@@ -58,7 +60,11 @@ pub(super) fn plan(manifest: &Manifest, plan: &LivePlan) -> String {
     text
 }
 
-pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) -> String {
+pub(super) fn outcome(
+    outcome: &LiveOutcome,
+    others: Option<&OthersOutcome>,
+    verified: Option<&LiveVerified>,
+) -> String {
     let mut text = format!("{} keys brought back\n", outcome.restored);
     let mut line = |keys: u64, words: &str| {
         if keys > 0 {
@@ -73,6 +79,11 @@ pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) ->
     line(outcome.failed, "could not be brought back");
     for (why, keys) in &outcome.left_alone {
         line(*keys, &format!("left alone: {why}"));
+    }
+    if let Some(others) = others {
+        line(others.removed, "removed, because the backup does not have them");
+        line(others.written_since, "that it does not have were written meanwhile, and left alone");
+        line(others.failed, "that it does not have could not be removed");
     }
     if let Some(verified) = verified {
         let verdict = if verified.is_whole() { "every key is as it is in the backup" } else { "NOT EQUAL" };
