@@ -5,6 +5,7 @@ use larder_test_support::{TestCluster, TestSentinel, TestServer, on_every_server
 
 use crate::larder::{Larder, skipped};
 
+mod backup;
 mod clean;
 
 const README: &str = include_str!("../../../../README.md");

@@ -96,16 +96,19 @@ pub async fn create_backup(
     look_ahead(&chosen, options, &mut notes).await?;
 
     let id = options.layout.id(at, rand::random());
-    let mut images = Vec::with_capacity(chosen.len());
+    let (mut images, mut missing) = (Vec::with_capacity(chosen.len()), Vec::new());
     options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
     for (number, chosen) in chosen.iter().enumerate() {
-        images.push(take(number, chosen, repository, &id, options).await?);
+        let (image, not_in_it) = take(number, chosen, repository, &id, options).await?;
+        images.push(image);
+        missing.extend(not_in_it);
     }
     let unmoved = is_unmoved(client, &chosen, options).await;
     if let Some(moved) = unmoved {
         stand_against("the backup", vec![moved], options, &mut notes)?;
     }
     let mut manifest = describe(id, client, images, options, at);
+    manifest.missing = missing;
     take_files(&chosen, repository, options, &mut manifest).await?;
     manifest.finished_at = at + begun.elapsed();
     notes.extend(manifest.caveats());
@@ -121,21 +124,30 @@ async fn choose(
 ) -> Result<Vec<Chosen>> {
     let mut all = Vec::with_capacity(shards.len());
     for shard in shards {
-        let info = settled(&shard).await;
         let (source, closed) = choose_source(&shard, options).await?;
+        let info = match settled(&shard, source.method()).await {
+            Ok(info) => Some(info),
+            Err(error) => {
+                let what = "what stands against it, its version and its role are not known";
+                notes.push(format!("{}: {what}: {}", shard.node, error.with_causes()));
+                None
+            }
+        };
         notes.extend(closed);
         all.push(Chosen { shard, source, info });
     }
     Ok(all)
 }
 
-/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment.
-async fn settled(shard: &DumpShard) -> Option<Info> {
+/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment. Key
+/// by key nothing is forked, and nothing is waited for.
+async fn settled(shard: &DumpShard, method: DumpMethod) -> larder_cache_client::Result<Info> {
     let begun = Instant::now();
     loop {
-        let info = shard.server.info().await.ok()?;
-        if NodeSigns::from(&info).fork.is_none() || begun.elapsed() > FORK_PATIENCE {
-            return Some(info);
+        let info = shard.server.info().await?;
+        let is_in_the_way = method != DumpMethod::Keys && NodeSigns::from(&info).fork.is_some();
+        if !is_in_the_way || begun.elapsed() > FORK_PATIENCE {
+            return Ok(info);
         }
         tokio::time::sleep(FORK_LOOKS).await;
     }
@@ -222,7 +234,7 @@ async fn take(
     repository: &Repository,
     id: &BackupId,
     options: &BackupOptions,
-) -> Result<ShardImage> {
+) -> Result<(ShardImage, Vec<Skipped>)> {
     let begun = Instant::now();
     let dump = tokio::select! {
         dump = chosen.source.open() => dump?,
@@ -237,9 +249,9 @@ async fn take(
         progress: &options.progress,
         stop: &options.stop,
     };
-    let about = about(&dump, chosen);
+    let (about, missing) = (about(&dump, chosen), dump.facts.missing.clone());
     let (stored, census) = image::store(dump, writer, &pass).await?;
-    Ok(about.finish(stored, census, begun.elapsed()))
+    Ok((about.finish(stored, census, begun.elapsed()), missing))
 }
 
 /// What is known of an image before its bytes.
@@ -380,7 +392,7 @@ async fn settings_of(shard: &DumpShard, configuration: &mut FileSet, manifest: &
             configuration.made.push((file, text));
         }
         Err(error) => {
-            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()))
+            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()));
         }
     }
 }

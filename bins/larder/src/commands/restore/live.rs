@@ -259,6 +259,9 @@ fn print(
         message::hint("the same command goes on: what is there already is left alone");
     }
     let verified = done.verified.as_ref();
+    for failure in verified.iter().flat_map(|verified| &verified.failures) {
+        message::error(&format!("not compared: {failure}"));
+    }
     for key in
         verified.iter().flat_map(|verified| verified.differing_keys.iter().chain(&verified.missing_keys))
     {

@@ -78,8 +78,14 @@ pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) ->
         let verdict = if verified.is_whole() { "every key is as it is in the backup" } else { "NOT EQUAL" };
         let _ = writeln!(
             text,
-            "compared: {verdict} ({} equal, {} differing, {} missing, {} whose time is up), digest {}",
-            verified.equal, verified.differing, verified.missing, verified.expired, verified.digest
+            "compared: {verdict} ({} equal, {} differing, {} missing, {} that could not be read, {} whose time is up), \
+             digest {}",
+            verified.equal,
+            verified.differing,
+            verified.missing,
+            verified.failed,
+            verified.expired,
+            verified.digest
         );
     }
     text
