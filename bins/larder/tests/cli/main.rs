@@ -2,6 +2,7 @@
 
 mod acl;
 mod application;
+mod backup;
 mod clean;
 mod collect;
 mod config;
