@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, io, process::ExitCode};
 
+use larder_backup as backup;
 use larder_cache_client as cache;
 
 use crate::output;
@@ -78,11 +79,28 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.downcast_ref::<UsageError>().is_some()
         || error.chain().any(|cause| {
             matches!(cause.downcast_ref(), Some(cache::Error::Url { .. } | cache::Error::File { .. }))
+                || matches!(
+                    cause.downcast_ref(),
+                    Some(backup::Error::Url { .. } | backup::Error::NoBackup { .. })
+                )
         })
 }
 
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().find_map(|cause| cause.downcast_ref::<cache::Error>()).and_then(cache_hint)
+    let of_cache = error.chain().find_map(|cause| cause.downcast_ref::<cache::Error>()).and_then(cache_hint);
+    of_cache.or_else(|| {
+        error.chain().find_map(|cause| cause.downcast_ref::<backup::Error>()).and_then(backup_hint)
+    })
+}
+
+fn backup_hint(error: &backup::Error) -> Option<&'static str> {
+    Some(match error {
+        backup::Error::NoBackup { .. } => "`larder backup list` names what is there",
+        backup::Error::Locked { .. } => {
+            "the identity comes from --identity-file, LARDER_BACKUP_IDENTITY, or `backup.identity_file`"
+        }
+        _ => return None,
+    })
 }
 
 fn cache_hint(error: &cache::Error) -> Option<&'static str> {

@@ -178,7 +178,7 @@ pub(crate) async fn read_image(
     let mut problems = against_sum(artifact, &arrived);
     let census = match taken {
         Ok(census) => Some(census),
-        Err(Unread::Locked(reason)) => return Err(Error::Locked { artifact: artifact.path.clone(), reason }),
+        Err(Unread::Locked(reason)) => note_locked(artifact, reason, &mut problems).map(|()| None)?,
         Err(Unread::Unwritable(source)) => {
             let path = copy_to.map(Path::to_path_buf).unwrap_or_default();
             return Err(Error::File { path, what: "written", source });
@@ -192,6 +192,15 @@ pub(crate) async fn read_image(
         problems.extend(against_census(shard, census));
     }
     Ok(ImageRead { problems, census })
+}
+
+/// What is known to be damaged says no more about who can open it: a byte of its head that is another one, and nobody can.
+fn note_locked(artifact: &Artifact, reason: String, problems: &mut Vec<String>) -> Result<()> {
+    if problems.is_empty() {
+        return Err(Error::Locked { artifact: artifact.path.clone(), reason });
+    }
+    problems.push(format!("{} cannot be opened: {reason}", artifact.path));
+    Ok(())
 }
 
 /// Why there is no census.
@@ -305,7 +314,7 @@ pub(crate) async fn read_archive(
     let mut problems = against_sum(artifact, &arrived);
     match unpacked {
         Ok(()) => {}
-        Err(Unread::Locked(reason)) => return Err(Error::Locked { artifact: artifact.path.clone(), reason }),
+        Err(Unread::Locked(reason)) => note_locked(artifact, reason, &mut problems)?,
         Err(Unread::Unwritable(source)) => {
             return Err(Error::File { path: folder.unwrap_or_default(), what: "written", source });
         }

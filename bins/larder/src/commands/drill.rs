@@ -36,7 +36,7 @@ pub(crate) struct DrillArgs {
 }
 
 pub(crate) async fn run(args: &DrillArgs, settings: &Settings) -> Result<ExitCode> {
-    let place = args.repository.open(settings)?;
+    let place = args.repository.open_existing(settings)?;
     let manifest = args.which.find(&place).await?;
     let options =
         verify_options(settings, VerificationLevel::Drill, &args.unlock, &args.servers, args.rate).await?;

@@ -114,7 +114,7 @@ enum TtlName {
 }
 
 pub(crate) async fn run(args: &RestoreArgs, settings: &Settings) -> Result<ExitCode> {
-    let place = args.repository.open(settings)?;
+    let place = args.repository.open_existing(settings)?;
     let manifest = args.which.find(&place).await?;
     match (&args.to, &args.to_folder) {
         (Some(url), _) => live::run(args, url, &place, &manifest, settings).await,

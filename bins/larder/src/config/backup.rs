@@ -168,6 +168,22 @@ impl Check {
 pub(crate) struct RepositoryPlace {
     pub(crate) repository: Repository,
     pub(crate) name: String,
+    folder: Option<PathBuf>,
+}
+
+impl RepositoryPlace {
+    /// What is to be looked at has to be there; whoever makes a backup makes the folder as well.
+    pub(crate) fn that_exists(self) -> Result<Self> {
+        match &self.folder {
+            Some(folder) if !folder.exists() => Err(UsageError(format!(
+                "there is no repository {}: is the path right, and its disk mounted? The first `larder backup create` makes \
+                 the folder",
+                self.name
+            ))
+            .into()),
+            _ => Ok(self),
+        }
+    }
 }
 
 impl Settings {
@@ -180,6 +196,11 @@ impl Settings {
             return Err(UsageError(words.to_owned()).into());
         };
         let url: RepositoryUrl = place.parse().context(UsageError("no repository".to_owned()))?;
+        let folder = url.as_folder().map(PathBuf::from);
+        if folder.as_ref().is_some_and(|path| path.exists() && !path.is_dir()) {
+            let words = format!("the repository {url} is a file; name a folder, or s3://, gs:// or az://");
+            return Err(UsageError(words).into());
+        }
         let storage = &self.file.backup.storage;
         let mut options = StorageOptions::default().with_environment(std::env::vars());
         options.endpoint.clone_from(&storage.endpoint);
@@ -187,7 +208,7 @@ impl Settings {
         options.path_style = storage.path_style;
         options.allow_http = storage.allow_http;
         let repository = Repository::open(&url, &options).context(UsageError("no repository".to_owned()))?;
-        Ok(RepositoryPlace { repository, name: url.to_string() })
+        Ok(RepositoryPlace { repository, name: url.to_string(), folder })
     }
 
     /// What opens encrypted backups: the file that is named, or LARDER_BACKUP_IDENTITY, or what is configured.
@@ -203,7 +224,7 @@ impl Settings {
                     return Err(UsageError(words.to_owned()).into());
                 }
                 (Some(path), None) => Some(secret::whole_file(path)?),
-                (None, Some(command)) => Some(secret::from_command(command, self.timeout)?),
+                (None, Some(command)) => Some(secret::all_from_command(command, self.timeout)?),
                 (None, None) => None,
             },
         };

@@ -32,7 +32,17 @@ pub(crate) fn whole_file(path: &Path) -> Result<SecretString> {
 
 /// Runs a command through the shell and takes what it prints, within a time; what it says otherwise goes to stderr.
 pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretString> {
-    let wrong = |words: String| UsageError(format!("the password command {words}"));
+    let printed = printed_by("the password command", command, timeout)?;
+    one_line(&printed).context(UsageError("the password command printed nothing".to_owned()))
+}
+
+/// Runs a command in the same way, and takes all lines of what it prints.
+pub(crate) fn all_from_command(command: &str, timeout: Duration) -> Result<SecretString> {
+    printed_by("the identity command", command, timeout).map(SecretString::from)
+}
+
+fn printed_by(what: &str, command: &str, timeout: Duration) -> Result<String> {
+    let wrong = |words: String| UsageError(format!("{what} {words}"));
     let mut shell = Command::new("sh");
     // A group of its own, so that what the command has started ends with it.
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
@@ -54,8 +64,7 @@ pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretStr
     if !status.success() {
         return Err(wrong(format!("ended with {status}")).into());
     }
-    let printed = printed.map_err(|_| wrong("printed something that is not UTF-8".to_owned()))?;
-    one_line(&printed).context(wrong("printed nothing".to_owned()))
+    printed.map_err(|_| wrong("printed something that is not UTF-8".to_owned()).into())
 }
 
 /// A password is shorter.

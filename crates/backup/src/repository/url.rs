@@ -1,6 +1,10 @@
 //! Where a repository is.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use object_store::ObjectStoreScheme;
 use url::Url;
@@ -29,6 +33,15 @@ impl RepositoryUrl {
     #[must_use]
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self(Place::Folder(path.into()))
+    }
+
+    /// Returns the folder, where it names one.
+    #[must_use]
+    pub fn as_folder(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Folder(path) => Some(path),
+            Place::Memory(_) | Place::Cloud(_) => None,
+        }
     }
 
     pub(crate) fn place(&self) -> &Place {

@@ -1,12 +1,17 @@
 //! Backups to store.
 
+use std::sync::OnceLock;
+
+use age::x25519::Identity;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use larder_backup::{
-    Artifact, ArtifactSpec, BackupId, Layout, Manifest, Part, Repository, RepositoryUrl, StorageOptions,
+    Artifact, ArtifactSpec, BackupId, Keyring, Layout, Manifest, Part, Recipients, Repository, RepositoryUrl,
+    StorageOptions,
 };
 use larder_test_support::TestS3;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 pub(crate) fn id(text: &str) -> BackupId {
@@ -102,4 +107,29 @@ pub(crate) fn options(server: &TestS3) -> StorageOptions {
 pub(crate) fn in_bucket(server: &TestS3) -> Repository {
     let url = format!("s3://{}/some/prefix", TestS3::BUCKET).parse().unwrap();
     Repository::open(&url, &options(server)).unwrap()
+}
+
+/// What opens what is encrypted to [`recipients`].
+pub(crate) fn identity() -> Keyring {
+    Keyring::parse(&SecretString::from(secret())).unwrap()
+}
+
+/// The text of the same, as `age-keygen` writes it.
+pub(crate) fn secret() -> String {
+    let line = the_identity().to_string();
+    format!("# created: 2026-11-24\n# public key: {}\n{}\n", the_identity().to_public(), line.expose_secret())
+}
+
+/// An identity that opens nothing of these tests.
+pub(crate) fn stranger() -> Keyring {
+    Keyring::parse(&Identity::generate().to_string()).unwrap()
+}
+
+pub(crate) fn recipients() -> Recipients {
+    Recipients::parse(&[the_identity().to_public().to_string()]).unwrap()
+}
+
+fn the_identity() -> &'static Identity {
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    IDENTITY.get_or_init(Identity::generate)
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
 
 mod breaking;
+mod damage;
 mod disk_full;
 mod fixture;
 mod folder;

@@ -42,7 +42,7 @@ struct PrintedBackup<'a> {
 }
 
 pub(crate) async fn run(args: &ListArgs, settings: &Settings) -> Result<ExitCode> {
-    let place = args.repository.open(settings)?;
+    let place = args.repository.open_existing(settings)?;
     let listing = place.repository.list().await?;
     if settings.output == OutputForm::Json {
         stdout::json(&printed(&listing, &place.name))?;

@@ -81,7 +81,7 @@ impl PruneArgs {
 }
 
 pub(crate) async fn run(args: &PruneArgs, settings: &Settings) -> Result<ExitCode> {
-    let place = args.repository.open(settings)?;
+    let place = args.repository.open_existing(settings)?;
     let now = Utc::now();
     let listing = place.repository.list().await?;
     let plan = plan_prune(&listing.backups, &args.policy(settings), now, offset());

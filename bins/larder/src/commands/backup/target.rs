@@ -53,6 +53,11 @@ impl RepositoryArgs {
     pub(crate) fn open(&self, settings: &Settings) -> Result<RepositoryPlace> {
         settings.repository(self.repository.as_deref())
     }
+
+    /// The same, where it is only looked at.
+    pub(crate) fn open_existing(&self, settings: &Settings) -> Result<RepositoryPlace> {
+        self.open(settings)?.that_exists()
+    }
 }
 
 impl WhichArgs {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs};
 use crate::{
-    command_error::FAILED,
+    command_error::{FAILED, UsageError},
     config::Settings,
     global::OutputForm,
     output::{message, stdout, work},
@@ -81,6 +81,11 @@ pub(crate) async fn verify_options(
     options.keyring = settings.keyring(unlock.identity_file.as_ref())?;
     if level >= VerificationLevel::Load {
         options.programs = servers.programs(settings).await;
+        if options.programs.found.is_empty() {
+            let words = "there is no redis-server or valkey-server to load it with: name a program or its folder with \
+                         --server or backup.servers, or put it on PATH";
+            return Err(UsageError(words.to_owned()).into());
+        }
     }
     options.scratch_folder = servers.scratch_folder.clone().or(options.scratch_folder);
     options.stop = stop::on_ctrl_c();
@@ -104,7 +109,7 @@ pub(crate) async fn job_options(
 }
 
 pub(crate) async fn run(args: &VerifyArgs, settings: &Settings) -> Result<ExitCode> {
-    let place = args.repository.open(settings)?;
+    let place = args.repository.open_existing(settings)?;
     let manifest = args.which.find(&place).await?;
     let options = verify_options(settings, args.level.into(), &args.unlock, &args.servers, args.rate).await?;
     let shown = work::show(options.progress.clone(), settings, "verify");

@@ -1,6 +1,10 @@
 //! Recovery reports.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt};
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+};
 
 use larder_backup::RecoveryReport;
 
@@ -10,9 +14,8 @@ use crate::{config::Settings, output::message};
 pub(super) fn write(report: &RecoveryReport, settings: &Settings) {
     let folder = &settings.file.backup.report_folder;
     let path = folder.join(report.file_name());
-    let written = fs::create_dir_all(folder).and_then(|()| {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let written = DirBuilder::new().recursive(true).mode(0o700).create(folder).and_then(|()| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         file.write_all(report.to_text().as_bytes())?;
         file.sync_all()
     });

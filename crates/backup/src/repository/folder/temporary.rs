@@ -39,6 +39,12 @@ impl Temporary {
         Ok(Self { file, path, is_published: false })
     }
 
+    /// Takes its name away; whoever still writes to it writes to nothing.
+    pub(super) fn forget(&self) {
+        // What cannot be removed is found as a leftover.
+        let _ = fs::remove_file(&self.path);
+    }
+
     pub(super) fn file(&self) -> &File {
         &self.file
     }
@@ -62,8 +68,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.is_published {
-            // What cannot be removed is found as a leftover.
-            let _ = fs::remove_file(&self.path);
+            self.forget();
         }
     }
 }

@@ -47,7 +47,10 @@ impl MultipartUpload for Upload {
     }
 
     async fn abort(&mut self) -> Result<()> {
-        self.temporary = None;
+        // A part that is still being written holds it as well, and the process may end before that part does.
+        if let Some(temporary) = self.temporary.take() {
+            blocking(move || temporary.forget()).await?;
+        }
         Ok(())
     }
 }

@@ -44,6 +44,7 @@ impl LiveRestore {
                 outcome.expired += passed.expired;
                 outcome.left_out = passed.left_out;
             }
+            Err(Error::Stopped) => outcome.stopped = true,
             Err(error) => outcome.ended_by = outcome.ended_by.or(Some(with_causes(&error))),
         }
         Ok(outcome)

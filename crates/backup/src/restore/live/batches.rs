@@ -125,7 +125,7 @@ impl Filling {
         server: Option<Server>,
         choice: &Choice,
     ) -> Result<Passed> {
-        each_record(&restore.source, shard, server, |record, dated| {
+        each_record(restore, shard, server, |record, dated| {
             let goes_on = match record {
                 Record::Key(entry) => self.take(entry, dated, choice)?,
                 Record::Function { code } if self.options.functions => {

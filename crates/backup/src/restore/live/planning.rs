@@ -174,7 +174,7 @@ fn names_of(
     sender: &mpsc::Sender<(u64, Names)>,
 ) -> Result<()> {
     let mut waiting: BTreeMap<u64, Names> = BTreeMap::new();
-    each_record(&restore.source, shard, server, |record, dated| {
+    each_record(restore, shard, server, |record, dated| {
         let Record::Key(entry) = record else { return Ok(ControlFlow::Continue(())) };
         let fate = choice.fate(entry.key(), entry.kind(), &entry.meta(), dated.taken_at_ms);
         if let Fate::Comes { database, .. } = fate {
@@ -301,7 +301,7 @@ impl Tally {
 fn tally_of(restore: &LiveRestore, shard: usize, server: Option<Server>, choice: &Choice) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut passed = 0;
-    each_record(&restore.source, shard, server, |record, dated| {
+    each_record(restore, shard, server, |record, dated| {
         match record {
             Record::Key(entry) => {
                 let fate = choice.fate(entry.key(), entry.kind(), &entry.meta(), dated.taken_at_ms);

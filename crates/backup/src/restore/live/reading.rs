@@ -1,10 +1,13 @@
 //! Reading the dump of a shard.
 
-use std::{io::Read, ops::ControlFlow};
+use std::{
+    io::{ErrorKind, Read},
+    ops::ControlFlow,
+};
 
 use larder_rdb::{Entry, Limits, RawValue, Reader, Record, Server, Value};
 
-use super::LiveSource;
+use super::LiveRestore;
 use crate::{Error, Result};
 
 /// What is read from.
@@ -21,12 +24,13 @@ pub(super) struct Dated {
 /// Goes through the records of a shard. `server` is the one that values are for; where it is none that has a version, values
 /// stay what they are.
 pub(super) fn each_record(
-    source: &LiveSource,
+    restore: &LiveRestore,
     shard: usize,
     server: Option<Server>,
     mut act: impl FnMut(Record<'_, Image>, Dated) -> larder_rdb::Result<ControlFlow<()>>,
 ) -> Result<()> {
-    let unsound = |source| Error::Dump { of: format!("shard {}", shard + 1), source };
+    let source = &restore.source;
+    let unsound = |error| why_unread(restore, shard, error);
     let mut reader = Reader::new(source.open(shard)?).map_err(unsound)?;
     let server = server.unwrap_or_else(|| Server::writing(reader.format()));
     let mut dated = Dated { taken_at_ms: source.taken_at_ms(shard), server };
@@ -41,6 +45,18 @@ pub(super) fn each_record(
         }
     }
     Ok(())
+}
+
+/// A dump that could not be read to its end is not unsound where it was not opened, or where reading was stopped.
+fn why_unread(restore: &LiveRestore, shard: usize, source: larder_rdb::Error) -> Error {
+    let of = format!("the dump of shard {}", shard + 1);
+    match source {
+        _ if restore.options.stop.is_cancelled() => Error::Stopped,
+        larder_rdb::Error::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Error::Locked { artifact: of, reason: source.to_string() }
+        }
+        source => Error::Dump { of: format!("shard {}", shard + 1), source },
+    }
 }
 
 fn moment_ms(seconds: &[u8]) -> Option<i64> {
