@@ -201,6 +201,14 @@ async fn look_ahead(chosen: &[Chosen], options: &BackupOptions, notes: &mut Vec<
         .flat_map(|chosen| &chosen.shard.slots)
         .map(|(first, last)| usize::from(*last - *first) + 1)
         .sum();
+    if options.layout == Layout::Guide && chosen.len() > 1 {
+        let words = format!("the layout of the guide has room for one shard, and there are {}", chosen.len());
+        return Err(Error::Refused { what: "the backup".to_owned(), reasons: vec![words] });
+    }
+    if options.layout == Layout::Guide && !options.packing.recipients.is_empty() {
+        let words = "the layout of the guide knows no encryption".to_owned();
+        return Err(Error::Refused { what: "the backup".to_owned(), reasons: vec![words] });
+    }
     if slots > 0 {
         let mut states = Vec::with_capacity(chosen.len());
         for Chosen { shard, .. } in chosen {

@@ -144,7 +144,10 @@ pub(crate) async fn run(args: &CreateArgs, settings: &Settings) -> Result<ExitCo
 
 /// A server does not say how much it will send; what the last backup had is a fair guess, if it can be had soon.
 async fn size_of_last(repository: &Repository, cache: &str) -> Option<u64> {
-    let last = tokio::time::timeout(GUESS_PATIENCE, repository.find(&Wanted::Latest)).await.ok()?.ok()?;
+    let last = tokio::time::timeout(GUESS_PATIENCE, repository.find_of(&Wanted::Latest, Some(cache)))
+        .await
+        .ok()?
+        .ok()?;
     let bytes = last.shards.iter().filter_map(|shard| shard.rdb_bytes).sum();
     (last.cache == cache && bytes > 0).then_some(bytes)
 }
