@@ -127,7 +127,7 @@ async fn weekly(settings: &Settings) -> Result<Prepared> {
     let options = backup::job_options(settings, level, Effort::Yielding).await?;
     Ok(Prepared {
         jobs: vec![Arc::new(VerifyJob::new(place.repository, options).of_cache(settings.url.name()))],
-        paced: None,
+        watched: Vec::new(),
         closed: None,
     })
 }

@@ -271,13 +271,15 @@ fn print(
         message::hint("the same command goes on: what is there already is left alone");
     }
     let verified = done.verified.as_ref();
+    let is_whole = is_whole(done);
     for failure in verified.iter().flat_map(|verified| &verified.failures) {
         message::error(&format!("not compared: {failure}"));
     }
     for key in
         verified.iter().flat_map(|verified| verified.differing_keys.iter().chain(&verified.missing_keys))
     {
-        message::error(&format!("not as it is in the backup: {key}"));
+        let words = format!("not as it is in the backup: {key}");
+        if is_whole { message::note(&words) } else { message::error(&words) }
     }
     report::write(&written(args, place, manifest, plan, done), settings);
     Ok(())
