@@ -32,16 +32,9 @@ pub struct ScratchServer {
 
 /// How a scratch server is started.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub(crate) struct ScratchOptions {
     /// How long it may take to load.
     pub(crate) patience: Duration,
-}
-
-impl Default for ScratchOptions {
-    fn default() -> Self {
-        Self { patience: Duration::from_secs(3600) }
-    }
 }
 
 const DUMP_FILE: &str = "dump.rdb";
