@@ -78,9 +78,9 @@ impl Bench {
         .map(|name| Way { name, took: Vec::new(), bytes: 0, peak_kib: 0 });
         for _ in 0..rounds {
             let [bare, piped, ours, guide, restored] = &mut ways;
-            self.time(bare, || self.shell(&format!("{} --rdb - > /dev/null", self.client())).map(drop))?;
-            self.time(piped, || {
-                self.shell(&format!(
+            Self::time(bare, || Self::shell(&format!("{} --rdb - > /dev/null", self.client())).map(drop))?;
+            Self::time(piped, || {
+                Self::shell(&format!(
                     "{} --rdb - | zstd -q -1 -T0 -f -o {}",
                     self.client(),
                     self.path("piped.zst")
@@ -99,7 +99,7 @@ impl Bench {
             );
             self.time_larder(ours, &create)?;
             ours.bytes = largest(&repository)?;
-            self.time(guide, || self.as_the_guide_does())?;
+            Self::time(guide, || self.as_the_guide_does())?;
             guide.bytes = fs::metadata(self.folder.path().join("guide.rdb.gz"))?.len();
             let target = TestServer::start(self.server.program())?;
             let restore = format!(
@@ -120,7 +120,7 @@ impl Bench {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn time(&self, way: &mut Way, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn time(way: &mut Way, work: impl FnOnce() -> Result<()>) -> Result<()> {
         let begun = Instant::now();
         work().with_context(|| way.name)?;
         way.took.push(begun.elapsed());
@@ -149,7 +149,7 @@ impl Bench {
         Ok(())
     }
 
-    fn shell(&self, line: &str) -> Result<()> {
+    fn shell(line: &str) -> Result<()> {
         let status =
             Command::new("sh").args(["-c", line]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         ensure!(status.success(), "{line}: {status}");
@@ -169,7 +169,7 @@ impl Bench {
         }
         let copy = self.folder.path().join("guide.rdb");
         fs::copy(self.server.folder().join("dump.rdb"), &copy)?;
-        self.shell(&format!("gzip -f {}", copy.display()))
+        Self::shell(&format!("gzip -f {}", copy.display()))
     }
 }
 

@@ -40,8 +40,9 @@ use self::figures::Phase;
 
 /// What goes on beside the load.
 type Sweep = Box<dyn Fn(&TestServer, Instant) -> Result<u64>>;
+type Measure = fn(&TestServer, Instant) -> Result<u64>;
 /// Ours and the peers in turns; the quiet before and after show the noise.
-const PHASES: [(&str, fn(&TestServer, Instant) -> Result<u64>); 6] = [
+const PHASES: [(&str, Measure); 6] = [
     ("quiet", quiet),
     ("governor", ours::at_the_default_pace),
     (peers::MEMKEYS, peers::memkeys),

@@ -33,16 +33,9 @@ pub struct ScratchServer {
 
 /// How a scratch server is started.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub(crate) struct ScratchOptions {
     /// How long it may take to load.
     pub(crate) patience: Duration,
-}
-
-impl Default for ScratchOptions {
-    fn default() -> Self {
-        Self { patience: Duration::from_hours(1) }
-    }
 }
 
 /// What servers say of a dump that they do not take (Redis 7.0 `src/rdb.c`); whatever else ends them is not its fault.

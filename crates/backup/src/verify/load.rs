@@ -19,8 +19,8 @@ pub(crate) struct Loaded {
     /// The server that loaded it.
     pub(crate) program: Option<String>,
     /// How long bringing the file took, and loading it.
-    pub(crate) fetched_in: Duration,
-    pub(crate) started_in: Duration,
+    pub(crate) fetch_time: Duration,
+    pub(crate) load_time: Duration,
 }
 
 /// Brings the image of a shard to this machine, starts a server with it, and compares what that server writes of it.
@@ -33,9 +33,8 @@ pub(crate) async fn load_shard(
     let begun = Instant::now();
     let folder = ScratchFolder::make(options.scratch_folder.as_deref())?;
     let read = reading::read_image(repository, id, shard, Some(&folder.dump()), &options.reading()).await?;
-    let fetched_in = begun.elapsed();
-    let mut loaded =
-        Loaded { problems: read.problems, program: None, fetched_in, started_in: Duration::ZERO };
+    let fetch_time = begun.elapsed();
+    let mut loaded = Loaded { problems: read.problems, program: None, fetch_time, load_time: Duration::ZERO };
     // What is not sound is not given to a server.
     let Some(census) = read.census else { return Ok(loaded) };
     let program = fitting(shard, &census, options)?;
@@ -54,7 +53,7 @@ pub(crate) async fn load_shard(
         }
         Err(error) => return Err(error),
     };
-    loaded.started_in = begun.elapsed();
+    loaded.load_time = begun.elapsed();
     let written = written_by(&server, options).await;
     server.end().await;
     loaded.problems.extend(against_written(shard, &census, &written?));

@@ -18,7 +18,7 @@ fn a_backup_is_named_in_every_way_and_brought_back() {
         let made = created(&larder, &[])?;
         let id = made["id"].as_str().context("an id")?.to_owned();
         ensure!(made["manifest"]["counts"]["keys"] == KEYS + 2, "{made:#}");
-        ensure!(listed(&larder)? == [id.clone()]);
+        ensure!(listed(&larder)?.iter().eq([&id]));
         larder.ends(0, &["backup", "list"])?.says(&id)?;
         let shown = larder.ends(0, &["--output", "json", "backup", "show", &id])?.json()?;
         ensure!(shown == made["manifest"], "{shown:#}");

@@ -58,11 +58,11 @@ fn commands(program: &ServerProgram) -> Vec<Cmd> {
         let (mut integers, mut scores) =
             (command("SADD", &format!("integers:{size}")), command("ZADD", &format!("scores:{size}")));
         let mut hash = command("HSET", &format!("hash:{size}"));
-        for number in 0..count {
+        for (number, score) in (0..count).zip(0_u32..) {
             list.arg(format!("item {number}"));
             set.arg(format!("member {number}"));
             integers.arg(number * 7);
-            scores.arg(number as f64 / 7.0).arg(format!("m{number}"));
+            scores.arg(f64::from(score) / 7.0).arg(format!("m{number}"));
             hash.arg(format!("f{number}")).arg(number);
         }
         all.extend([list, set, integers, scores, hash]);
