@@ -43,8 +43,8 @@ pub(crate) enum Command {
     Man(completions::ManArgs),
 }
 
-/// The commands whose exit code is a monitoring plugin's.
-const CHECKS: [&str; 1] = ["health"];
+/// The commands whose exit code is a monitoring plugin's, by the words that name them.
+const CHECKS: [&[&str]; 2] = [&["health"], &["backup", "check"]];
 
 impl Command {
     pub(crate) fn is_check(&self) -> bool {
@@ -58,7 +58,11 @@ impl Command {
 
 /// Tells whether a command line that could not be read was meant for a check.
 pub(crate) fn names_check(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
-    arguments.skip(1).any(|argument| CHECKS.iter().any(|check| argument == *check))
+    let given: Vec<_> = arguments.skip(1).collect();
+    CHECKS.iter().any(|check| {
+        let mut places = given.iter();
+        check.iter().all(|word| places.any(|argument| argument == word))
+    })
 }
 
 #[cfg(test)]
@@ -76,6 +80,8 @@ mod tests {
     fn checks_are_known_by_their_name() {
         let line = |words: &[&str]| names_check(words.iter().map(Into::into));
         assert!(line(&["larder", "--cahce", "x", "health"]));
+        assert!(line(&["larder", "backup", "--output", "nagios", "check", "--bogus"]));
         assert!(!line(&["larder", "collect", "--bogus"]));
+        assert!(!line(&["larder", "backup", "create", "--bogus"]));
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    BackupId, Manifest, Repository, Result, Verification, VerificationLevel, VerifyOptions, reading,
+    BackupId, Error, Manifest, Repository, Result, Verification, VerificationLevel, VerifyOptions, reading,
     verify::{Loaded, load_shard},
 };
 
@@ -78,13 +78,21 @@ pub async fn drill(
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for (number, shard) in manifest.shards.iter().enumerate() {
         options.progress.begin_shard(number, None);
-        report.add(load_shard(repository, &manifest.id, shard, options).await?);
+        match load_shard(repository, &manifest.id, shard, options).await {
+            Ok(loaded) => report.add(loaded),
+            // What is not there cannot be brought back, and that is what a drill is to show.
+            Err(error @ Error::Damaged { .. }) => report.problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
     for archive in &manifest.archives {
-        let problems =
-            reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading())
-                .await?;
-        report.problems.extend(problems);
+        match reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading())
+            .await
+        {
+            Ok(problems) => report.problems.extend(problems),
+            Err(error @ Error::Damaged { .. }) => report.problems.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
     }
     report.ok = report.problems.is_empty();
     report.took_ms = milliseconds(begun.elapsed());

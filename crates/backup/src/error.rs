@@ -112,6 +112,14 @@ pub enum Error {
         /// What it did, or did not, with the end of its log.
         what: String,
     },
+    /// A scratch server says that what it was to load is not sound.
+    #[error("the scratch server {program} does not take the dump: {what}")]
+    Unloadable {
+        /// The program.
+        program: String,
+        /// What it says of it.
+        what: String,
+    },
     /// It was stopped on request.
     #[error("stopped before the end")]
     Stopped,

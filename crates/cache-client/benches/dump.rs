@@ -1,4 +1,4 @@
-//! Images over the replication stream against `redis-cli --rdb /dev/null`, of the same server in the same run.
+//! Images over the replication stream against `redis-cli --rdb -`, of the same server in the same run.
 //!
 //! ```text
 //! LARDER_BENCH_PORT=6379 LARDER_BENCH_CLI=redis-cli cargo bench -p larder-cache-client --bench dump
@@ -28,7 +28,7 @@ fn main() {
         for _ in 0..RUNS {
             let begun = Instant::now();
             let mut peer = Command::new(&cli);
-            peer.args(["-p", &port, "--rdb", "/dev/null"]).stdout(Stdio::null()).stderr(Stdio::null());
+            peer.args(["-p", &port, "--rdb", "-"]).stdout(Stdio::null()).stderr(Stdio::null());
             assert!(peer.status().unwrap().success(), "{cli}");
             theirs.push(begun.elapsed());
             let begun = Instant::now();

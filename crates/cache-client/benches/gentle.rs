@@ -12,7 +12,9 @@
 //! - `LARDER_BENCH_KEYS`: keys of 300 bytes, 500,000;
 //! - `LARDER_BENCH_SECONDS`: how long each sweep is watched, 10; those that end earlier begin anew;
 //! - `LARDER_BENCH_ROUNDS`: how often everything is done, 1; medians are printed at the end;
-//! - `LARDER_BENCH_PHASES`: names of phases, separated by commas; all of them.
+//! - `LARDER_BENCH_PHASES`: names of phases, separated by commas; all of them;
+//! - `LARDER_BENCH_COMMANDS`: further phases, a line each: `NAME=COMMAND`, run through the shell with `PORT` in its
+//!   environment, again and again.
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 #[path = "gentle/figures.rs"]
@@ -36,9 +38,10 @@ use larder_test_support::TestServer;
 
 use self::figures::Phase;
 
-/// What goes on beside the load; ours and the peers in turns, and the quiet before and after show the noise.
-type Sweep = fn(&TestServer, Instant) -> Result<u64>;
-const PHASES: [(&str, Sweep); 6] = [
+/// What goes on beside the load.
+type Sweep = Box<dyn Fn(&TestServer, Instant) -> Result<u64>>;
+/// Ours and the peers in turns; the quiet before and after show the noise.
+const PHASES: [(&str, fn(&TestServer, Instant) -> Result<u64>); 6] = [
     ("quiet", quiet),
     ("governor", ours::at_the_default_pace),
     (peers::MEMKEYS, peers::memkeys),
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
         println!("skipped: there is no server");
         return Ok(());
     };
+    let all = all_phases();
     let has_cli = peers::cli(&server).is_some();
     let is_wanted = |name: &str| {
         (wanted.is_empty() || wanted.split(',').any(|one| one == name)) && (has_cli || name != peers::MEMKEYS)
@@ -67,7 +71,7 @@ fn main() -> Result<()> {
     println!("{}, {keys} keys, {} GET a second\n{}", server.program(), load::PER_SECOND, Phase::HEAD);
     let mut phases = Vec::new();
     for _ in 0..rounds {
-        for (name, sweep) in PHASES.into_iter().filter(|(name, _)| is_wanted(name)) {
+        for (name, sweep) in all.iter().filter(|(name, _)| is_wanted(name)) {
             let phase = watch(&server, name, sweep, keys, time)?;
             println!("{phase}");
             phases.push(phase);
@@ -75,11 +79,24 @@ fn main() -> Result<()> {
     }
     if rounds > 1 {
         println!("\nmedians of {rounds}, the least and the greatest p99\n{}", Phase::HEAD);
-        for (name, _) in PHASES.into_iter().filter(|(name, _)| is_wanted(name)) {
-            println!("{}", figures::median(phases.iter().filter(|phase| phase.name == name)));
+        for (name, _) in all.iter().filter(|(name, _)| is_wanted(name)) {
+            println!("{}", figures::median(phases.iter().filter(|phase| phase.name == *name)));
         }
     }
     Ok(())
+}
+
+/// The phases that are built in, and those of the environment.
+fn all_phases() -> Vec<(String, Sweep)> {
+    let built_in = PHASES.map(|(name, sweep)| (name.to_owned(), Box::new(sweep) as Sweep));
+    let commands = env::var("LARDER_BENCH_COMMANDS").unwrap_or_default();
+    let named = commands.lines().filter_map(|line| line.split_once('='));
+    let asked_for = named.map(|(name, command)| {
+        let command = command.to_owned();
+        let sweep = move |server: &TestServer, until| peers::command(server, &command, until);
+        (name.to_owned(), Box::new(sweep) as Sweep)
+    });
+    built_in.into_iter().chain(asked_for.collect::<Vec<_>>()).collect()
 }
 
 fn setting(name: &str, default: u32) -> u32 {
@@ -87,7 +104,7 @@ fn setting(name: &str, default: u32) -> u32 {
 }
 
 /// Times the load while a sweep goes on.
-fn watch(server: &TestServer, name: &'static str, sweep: Sweep, keys: u32, time: Duration) -> Result<Phase> {
+fn watch(server: &TestServer, name: &str, sweep: &Sweep, keys: u32, time: Duration) -> Result<Phase> {
     std::thread::sleep(SETTLING);
     let load = load::begin(server.port(), keys, time)?;
     let begun = Instant::now();

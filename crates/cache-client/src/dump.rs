@@ -16,7 +16,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use larder_metrics_model::NodeAddress;
+use larder_metrics_model::{NodeAddress, Skipped};
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Server};
@@ -48,6 +48,8 @@ pub struct DumpFacts {
     pub replication: Option<(String, u64)>,
     /// Its length, where it is known before its end.
     pub total_bytes: Option<u64>,
+    /// What belongs to the data and is not in it, because this user may not see it.
+    pub missing: Vec<Skipped>,
 }
 
 /// An image that is on its way.
@@ -111,7 +113,7 @@ impl DumpFacts {
     /// States what is known of every image.
     #[must_use]
     pub fn new(method: DumpMethod, node: NodeAddress, taken_at_ms: i64) -> Self {
-        Self { method, node, taken_at_ms, replication: None, total_bytes: None }
+        Self { method, node, taken_at_ms, replication: None, total_bytes: None, missing: Vec::new() }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Backups as jobs of the cycles: made daily, verified weekly, rehearsed monthly.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
@@ -35,6 +38,7 @@ pub struct PruneJob {
 pub struct VerifyJob {
     repository: Repository,
     options: VerifyOptions,
+    cache: Option<String>,
 }
 
 /// Rehearses the recovery from the newest backup.
@@ -42,6 +46,7 @@ pub struct VerifyJob {
 pub struct DrillJob {
     repository: Repository,
     options: VerifyOptions,
+    cache: Option<String>,
     history: Option<Arc<dyn MetricsStore>>,
 }
 
@@ -71,7 +76,13 @@ impl VerifyJob {
     /// Makes the job.
     #[must_use]
     pub fn new(repository: Repository, options: VerifyOptions) -> Self {
-        Self { repository, options }
+        Self { repository, options, cache: None }
+    }
+
+    /// Means the newest backup of this cache, where the repository has those of several.
+    #[must_use]
+    pub fn of_cache(self, cache: impl Into<String>) -> Self {
+        Self { cache: Some(cache.into()), ..self }
     }
 }
 
@@ -80,7 +91,13 @@ impl DrillJob {
     #[must_use]
     pub fn new(repository: Repository, mut options: VerifyOptions) -> Self {
         options.level = VerificationLevel::Drill;
-        Self { repository, options, history: None }
+        Self { repository, options, cache: None, history: None }
+    }
+
+    /// Means the newest backup of this cache, where the repository has those of several.
+    #[must_use]
+    pub fn of_cache(self, cache: impl Into<String>) -> Self {
+        Self { cache: Some(cache.into()), ..self }
     }
 
     /// Keeps the result in this history as well.
@@ -151,7 +168,7 @@ impl Job for VerifyJob {
     async fn run(&self, at: DateTime<FixedOffset>) -> JobOutcome {
         let begun = Instant::now();
         let verified = async {
-            let manifest = self.repository.find(&Wanted::Latest).await?;
+            let manifest = self.repository.find_of(&Wanted::Latest, self.cache.as_deref()).await?;
             let verification = verify_backup(&self.repository, &manifest, &self.options, at.to_utc()).await?;
             larder_backup::Result::Ok((manifest.id, verification))
         };
@@ -178,7 +195,7 @@ impl Job for DrillJob {
     async fn run(&self, at: DateTime<FixedOffset>) -> JobOutcome {
         let begun = Instant::now();
         let drilled = async {
-            let manifest = self.repository.find(&Wanted::Latest).await?;
+            let manifest = self.repository.find_of(&Wanted::Latest, self.cache.as_deref()).await?;
             drill(&self.repository, &manifest, &self.options, at.to_utc()).await
         };
         let drilled = match drilled.await {
@@ -198,6 +215,34 @@ impl Job for DrillJob {
             outcome = outcome.but(JobStatus::Partial, with_causes(&error));
         }
         problems.into_iter().fold(outcome, |outcome, words| outcome.but(JobStatus::Failed, words))
+    }
+}
+
+/// A job that cannot even be put together, because what it was configured with is wrong: it fails for itself, and the others of
+/// its cycle go on.
+#[derive(Clone, Debug)]
+pub struct UnreadyJob {
+    name: &'static str,
+    why: String,
+}
+
+impl UnreadyJob {
+    /// Makes a job of this name that fails for this reason.
+    #[must_use]
+    pub fn new(name: &'static str, why: impl Into<String>) -> Self {
+        Self { name, why: why.into() }
+    }
+}
+
+#[async_trait]
+impl Job for UnreadyJob {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn run(&self, _at: DateTime<FixedOffset>) -> JobOutcome {
+        let outcome = JobOutcome::done(self.name, self.why.clone(), Duration::ZERO, JobReport::Backup(None));
+        outcome.but(JobStatus::Failed, self.why.clone())
     }
 }
 

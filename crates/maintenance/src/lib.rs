@@ -14,7 +14,7 @@ mod machine;
 mod node;
 mod wording;
 
-pub use backup::{BackupJob, DrillJob, PruneJob, VerifyJob, record_drill};
+pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};
 pub use collect::{CollectOptions, CollectOutcome, collect};

@@ -1,6 +1,10 @@
 //! How a test server is set up.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
@@ -27,6 +31,7 @@ pub struct TestServerBuilder {
     pub(crate) users: Vec<String>,
     pub(crate) tls: Option<bool>,
     pub(crate) cluster: bool,
+    pub(crate) data: Option<PathBuf>,
 }
 
 impl TestServerBuilder {
@@ -39,6 +44,7 @@ impl TestServerBuilder {
             users: Vec::new(),
             tls: None,
             cluster: false,
+            data: None,
         }
     }
 
@@ -74,6 +80,13 @@ impl TestServerBuilder {
     #[must_use]
     pub fn tls_with_client_certificates(mut self) -> Self {
         self.tls = Some(true);
+        self
+    }
+
+    /// Boots with what is in a folder: `dump.rdb`, `appendonlydir`. The server gets a copy of it.
+    #[must_use]
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
         self
     }
 
@@ -123,6 +136,10 @@ impl TestServerBuilder {
         bus_port: u16,
         certificates: Option<Certificates>,
     ) -> Result<TestServer> {
+        if let Some(data) = &self.data {
+            copy_folder(data, folder.path())
+                .with_context(|| format!("the data in {} cannot be copied", data.display()))?;
+        }
         let socket = folder.path().join("s");
         let config = folder.path().join("server.conf");
         let log = folder.path().join("server.log");
@@ -179,6 +196,20 @@ impl TestServerBuilder {
         }
         Ok(text)
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 impl TestServer {

@@ -1,4 +1,4 @@
-//! A cluster of three shards.
+//! A cluster.
 
 use anyhow::{Context as _, Result};
 use larder_metrics_model::ClusterState;
@@ -8,38 +8,48 @@ use crate::{ServerProgram, TestServer, poll::until};
 const SHARDS: usize = 3;
 const SLOTS: usize = 16_384;
 
-/// A cluster of three shards.
+/// A cluster, of three shards where nothing else is said.
 #[derive(Debug)]
 pub struct TestCluster {
-    /// The servers: three that began as primaries, then the replicas in the order of their primaries.
+    /// The servers: those that began as primaries, then the replicas in the order of their primaries.
     pub servers: Vec<TestServer>,
+    shards: usize,
 }
 
 impl TestCluster {
     /// Starts three shards with so many replicas each, and waits until every node says that all is well.
     pub fn start(program: &ServerProgram, replicas_per_shard: usize) -> Result<Self> {
-        let count = SHARDS * (1 + replicas_per_shard);
+        Self::start_with(program, SHARDS, replicas_per_shard)
+    }
+
+    /// Starts so many shards with no replicas, and waits until every node says that all is well.
+    pub fn of_shards(program: &ServerProgram, shards: usize) -> Result<Self> {
+        Self::start_with(program, shards, 0)
+    }
+
+    fn start_with(program: &ServerProgram, shards: usize, replicas_per_shard: usize) -> Result<Self> {
+        let count = shards * (1 + replicas_per_shard);
         let servers = (0..count).map(|_| node(program)).collect::<Result<Vec<_>>>()?;
-        let cluster = Self { servers };
+        let cluster = Self { servers, shards };
         cluster.join()?;
         cluster.wait_until_ok()?;
-        for (index, replica) in cluster.servers.iter().enumerate().skip(SHARDS) {
-            let primary: String = cluster.servers[index % SHARDS].run(&["CLUSTER", "MYID"])?;
+        for (index, replica) in cluster.servers.iter().enumerate().skip(shards) {
+            let primary: String = cluster.servers[index % shards].run(&["CLUSTER", "MYID"])?;
             replica.run::<()>(&["CLUSTER", "REPLICATE", &primary])?;
         }
-        for replica in &cluster.servers[SHARDS..] {
+        for replica in &cluster.servers[shards..] {
             replica.wait_for_link()?;
         }
         cluster.wait_until_ok()?;
-        cluster.wait_until_replicas_are_known(count - SHARDS)?;
+        cluster.wait_until_replicas_are_known(count - shards)?;
         Ok(cluster)
     }
 
-    /// Returns its URL, with the three first servers.
+    /// Returns its URL, with the servers that began as primaries.
     #[must_use]
     pub fn url(&self) -> String {
         let seeds: Vec<String> =
-            self.servers[..SHARDS].iter().map(|server| server.node().to_string()).collect();
+            self.servers[..self.shards].iter().map(|server| server.node().to_string()).collect();
         format!("redis-cluster://{}", seeds.join(","))
     }
 
@@ -59,8 +69,8 @@ impl TestCluster {
         let first = self.servers.first().context("a cluster has servers")?;
         for (index, server) in self.servers.iter().enumerate() {
             server.run::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()])?;
-            if index < SHARDS {
-                let (begin, end) = (index * SLOTS / SHARDS, (index + 1) * SLOTS / SHARDS - 1);
+            if index < self.shards {
+                let (begin, end) = (index * SLOTS / self.shards, (index + 1) * SLOTS / self.shards - 1);
                 server.run::<()>(&["CLUSTER", "ADDSLOTSRANGE", &begin.to_string(), &end.to_string()])?;
             }
             if index > 0 {

@@ -28,6 +28,7 @@ mod poll;
 mod port;
 mod process;
 mod program;
+mod query_cache;
 #[cfg(feature = "s3")]
 mod s3;
 mod seeded;
@@ -41,7 +42,8 @@ pub use cluster::TestCluster;
 pub use docker::{ContainerFixture, DockerEngine};
 pub use poll::{PATIENCE, until, until_async};
 pub use port::free_port;
-pub use program::{ServerProgram, on_every_server, server_programs};
+pub use program::{ServerProgram, on_every_server, on_every_server_at_once, server_programs};
+pub use query_cache::write_query_cache;
 #[cfg(feature = "s3")]
 pub use s3::{S3Fault, TestS3};
 pub use seeded::{Fate, SeededKey, seed, seed_cluster, seeded_counts, seeded_key};

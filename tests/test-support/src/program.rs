@@ -2,8 +2,10 @@
 
 use std::{
     env, fmt,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 /// A server program that is there, such as `redis-8.0`.
@@ -45,14 +47,8 @@ pub fn server_programs() -> Vec<ServerProgram> {
 ///
 /// # Panics
 /// The test fails on one of the programs.
-#[expect(clippy::print_stdout, reason = "a skipped test says so where libtest captures it")]
 pub async fn on_every_server(test: impl AsyncFn(&ServerProgram) -> anyhow::Result<()>) {
-    let programs = server_programs();
-    if programs.is_empty() {
-        println!(
-            "skipped: neither redis-server nor valkey-server is on PATH, and LARDER_TEST_SERVERS is not set"
-        );
-    }
+    let programs = programs_or_skip();
     let mut failures = Vec::new();
     for program in &programs {
         if let Err(error) = test(program).await {
@@ -60,6 +56,45 @@ pub async fn on_every_server(test: impl AsyncFn(&ServerProgram) -> anyhow::Resul
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// Runs a test on every server program at once, each in a thread and a runtime of its own: for what waits more than it works.
+///
+/// Where there is no server at all, it says that the test is skipped.
+///
+/// # Panics
+/// The test fails on one of the programs.
+pub fn on_every_server_at_once(test: impl AsyncFn(&ServerProgram) -> anyhow::Result<()> + Sync) {
+    let test = &test;
+    let failures: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = programs_or_skip()
+            .into_iter()
+            .map(|program| {
+                scope.spawn(move || {
+                    let done = tokio::runtime::Runtime::new()
+                        .map_err(anyhow::Error::from)
+                        .and_then(|runtime| runtime.block_on(test(&program)));
+                    done.err().map(|error| format!("on {program}: {error:?}"))
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .filter_map(|test| test.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says so where libtest captures it")]
+fn programs_or_skip() -> Vec<ServerProgram> {
+    let programs = server_programs();
+    if programs.is_empty() {
+        println!(
+            "skipped: neither redis-server nor valkey-server is on PATH, and LARDER_TEST_SERVERS is not set"
+        );
+    }
+    programs
 }
 
 impl ServerProgram {
@@ -74,6 +109,14 @@ impl ServerProgram {
         let product = text.split_whitespace().next()?.to_ascii_lowercase();
         let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="))?.to_owned();
         Some(Self { path, product, version })
+    }
+
+    /// Tells whether fields of hashes can have a TTL: since Redis 7.4 and Valkey 9.
+    #[must_use]
+    pub fn has_field_ttls(&self) -> bool {
+        let mut numbers = self.version.split('.').map_while(|number| number.parse::<u32>().ok());
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if self.product == "valkey" { version >= (9, 0) } else { version >= (7, 4) }
     }
 
     /// Returns the name: product, major and minor version.

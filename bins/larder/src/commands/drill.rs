@@ -37,7 +37,7 @@ pub(crate) struct DrillArgs {
 
 pub(crate) async fn run(args: &DrillArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open_existing(settings)?;
-    let manifest = args.which.find(&place).await?;
+    let manifest = args.which.find(&place, settings).await?;
     let options =
         verify_options(settings, VerificationLevel::Drill, &args.unlock, &args.servers, args.rate).await?;
     let shown = work::show(options.progress.clone(), settings, "drill");

@@ -2,6 +2,7 @@
 
 mod diff;
 mod diff_table;
+mod images;
 pub(crate) mod live;
 pub(crate) mod report;
 mod report_table;

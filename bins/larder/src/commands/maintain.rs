@@ -5,10 +5,12 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use larder_backup::{Effort, VerificationLevel};
+use larder_cache_client::CacheClient;
 use larder_maintenance::{
     BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport, JobStatus,
-    PruneJob, VerifyJob,
+    PruneJob, UnreadyJob, VerifyJob,
 };
+use larder_metrics_model::Role;
 
 use crate::{
     command_error::{FAILED, PARTIAL},
@@ -18,6 +20,7 @@ use crate::{
     global::OutputForm,
     output::{message, stdout, verdict},
     pace::Paced,
+    stop,
 };
 
 /// Run a cycle of maintenance
@@ -43,8 +46,8 @@ enum CycleName {
 /// What is put together before a cycle begins.
 struct Prepared {
     jobs: Vec<Arc<dyn Job>>,
-    /// The sweep is watched as long as this lives.
-    paced: Option<Paced>,
+    /// Servers are watched as long as these live.
+    watched: Vec<Paced>,
     /// Why a part of the history could not be opened.
     closed: Option<String>,
 }
@@ -63,7 +66,7 @@ pub(crate) async fn run(args: &MaintainArgs, settings: &Settings) -> Result<Exit
             }
         })
         .await;
-    drop(prepared.paced);
+    drop(prepared.watched);
     printed?;
     if settings.output == OutputForm::Json {
         stdout::json(&outcome)?;
@@ -88,18 +91,34 @@ async fn daily(settings: &Settings) -> Result<Prepared> {
         jobs.push(Arc::new(job));
         paced = Some(watching);
     }
+    let mut watched = paced.into_iter().collect::<Vec<_>>();
     if settings.file.backup.repository.is_some() {
-        let place = settings.repository(None)?;
-        let options = backup::backup_options(settings, settings.rate(None))?;
-        jobs.push(Arc::new(BackupJob::new(client, place.repository.clone(), options)));
-        let keep = &settings.file.backup.keep;
-        jobs.push(Arc::new(if keep.apply {
-            PruneJob::that_applies(place.repository, keep.policy())
-        } else {
-            PruneJob::new(place.repository, keep.policy())
-        }));
+        match backup_jobs(settings, client).await {
+            Ok((made, watching)) => {
+                jobs.extend(made);
+                watched.push(watching);
+            }
+            Err(error) => jobs.push(Arc::new(UnreadyJob::new("backup", format!("{error:#}")))),
+        }
     }
-    Ok(Prepared { jobs, paced, closed: history.closed })
+    Ok(Prepared { jobs, watched, closed: history.closed })
+}
+
+/// A backup, and then what is past its time.
+async fn backup_jobs(settings: &Settings, client: CacheClient) -> Result<(Vec<Arc<dyn Job>>, Paced)> {
+    let place = settings.repository(None)?;
+    let paced = Paced::of(&client, settings.rate(None), Role::Primary).await;
+    let mut options = backup::backup_options(settings, settings.rate(None))?;
+    options.dump.pace = paced.pace.clone();
+    options.stop = stop::on_ctrl_c();
+    let backup = BackupJob::new(client, place.repository.clone(), options);
+    let keep = &settings.file.backup.keep;
+    let prune = if keep.apply {
+        PruneJob::that_applies(place.repository, keep.policy())
+    } else {
+        PruneJob::new(place.repository, keep.policy())
+    };
+    Ok((vec![Arc::new(backup), Arc::new(prune)], paced))
 }
 
 async fn weekly(settings: &Settings) -> Result<Prepared> {
@@ -107,8 +126,8 @@ async fn weekly(settings: &Settings) -> Result<Prepared> {
     let level = VerificationLevel::Structure;
     let options = backup::job_options(settings, level, Effort::Yielding).await?;
     Ok(Prepared {
-        jobs: vec![Arc::new(VerifyJob::new(place.repository, options))],
-        paced: None,
+        jobs: vec![Arc::new(VerifyJob::new(place.repository, options).of_cache(settings.url.name()))],
+        watched: Vec::new(),
         closed: None,
     })
 }
@@ -117,8 +136,9 @@ async fn monthly(settings: &Settings) -> Result<Prepared> {
     let place = settings.repository(None)?;
     let history = settings.history()?;
     let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
-    let drill = DrillJob::new(place.repository, options).with_history(history.store);
-    Ok(Prepared { jobs: vec![Arc::new(drill)], paced: None, closed: history.closed })
+    let drill =
+        DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history.store);
+    Ok(Prepared { jobs: vec![Arc::new(drill)], watched: Vec::new(), closed: history.closed })
 }
 
 fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {

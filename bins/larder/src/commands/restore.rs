@@ -115,7 +115,11 @@ enum TtlName {
 
 pub(crate) async fn run(args: &RestoreArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open_existing(settings)?;
-    let manifest = args.which.find(&place).await?;
+    let cache = match &args.to {
+        Some(url) if !settings.names_cache => url.name(),
+        _ => settings.url.name(),
+    };
+    let manifest = args.which.find_of(&place, &cache).await?;
     match (&args.to, &args.to_folder) {
         (Some(url), _) => live::run(args, url, &place, &manifest, settings).await,
         (None, Some(folder)) => folder::run(args, folder, &place, &manifest, settings).await,

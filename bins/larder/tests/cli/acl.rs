@@ -5,6 +5,7 @@ use larder_test_support::{TestCluster, TestSentinel, TestServer, on_every_server
 
 use crate::larder::{Larder, skipped};
 
+mod backup;
 mod clean;
 
 const README: &str = include_str!("../../../../README.md");
@@ -117,6 +118,31 @@ async fn the_line_for_keys_on_a_server_suffices() {
 }
 
 #[tokio::test]
+async fn the_line_for_images_suffices() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let server = TestServer::start(program)?;
+        let rights = rights(IMAGES)?;
+        let more = [rights.clone(), more_rights(IMAGES_CLUSTER)?].concat();
+        let all: Vec<&TestServer> = cluster.servers.iter().chain([&server]).collect();
+        for one in &all {
+            one.run::<()>(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])?;
+            allow(one, if one.node() == server.node() { &rights } else { &more })?;
+        }
+        for url in [server.url(), cluster.url()] {
+            let run = logged_in(&url).ends(0, &["keys", "report", "--via", "dump"])?;
+            ensure!(!run.stdout.contains("skipped"), "{run:#?}");
+        }
+        for one in all {
+            let refused: Vec<redis::Value> = one.run(&["ACL", "LOG"])?;
+            ensure!(refused.is_empty(), "{} refused {refused:?}", one.node());
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_line_for_keys_on_a_cluster_suffices() {
     on_every_server(async |program| {
         let cluster = TestCluster::start(program, 0)?;
@@ -135,6 +161,8 @@ async fn the_line_for_keys_on_a_cluster_suffices() {
 
 const KEYS: &str = "`keys report`, `keys top`, `keys diff` on a server";
 const KEYS_CLUSTER: &str = "these on a cluster";
+const IMAGES: &str = "`keys report --via dump`, `keys top --via dump`";
+const IMAGES_CLUSTER: &str = "`--via dump` on a cluster";
 const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
 const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
 const CLUSTER: &str = "the same on a cluster";

@@ -69,6 +69,55 @@ async fn a_live_cache_is_reported_as_its_dump_is() {
 }
 
 #[tokio::test]
+async fn a_live_cache_is_reported_by_its_image() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        server.run::<()>(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])?;
+        let file = saved(&server)?.display().to_string();
+        let larder = Larder::of(&server.url());
+        let report = ["--output", "json", "keys", "report"];
+        let image = larder.ends(0, &[&report[..], &["--via", "dump"]].concat())?.json()?;
+        let dump = larder.ends(0, &[&report[..], &[&file]].concat())?.json()?;
+        let scan = larder.ends(0, &[&report[..], &["--via", "scan"]].concat())?.json()?;
+        let of_all = ["total_keys", "expiring_keys", "types", "databases", "complete"];
+        for field in of_all {
+            ensure!(
+                image[field] == scan[field] && image[field] == dump[field],
+                "{field}: {image:#} {scan:#}"
+            );
+        }
+        for field in ["bytes", "bytes_source", "serialised_bytes", "format", "layouts"] {
+            ensure!(image[field] == dump[field] && !image[field].is_null(), "{field}: {image:#} {dump:#}");
+        }
+        ensure!(image["source"] == scan["source"] && image["nodes"] == scan["nodes"], "{image:#} {scan:#}");
+        ensure!(image["skipped"].as_array().is_some_and(Vec::is_empty), "{image:#}");
+
+        let top = ["--output", "json", "keys", "top"];
+        let image = larder.ends(0, &[&top[..], &["--via", "dump"]].concat())?.json()?;
+        let dump = larder.ends(0, &[&top[..], &[&file]].concat())?.json()?;
+        ensure!(image["types"].as_object().is_some_and(|types| types.len() == 6), "{image:#}");
+        let names = |found: &Value, order: &str| -> Vec<Value> {
+            found[order].as_array().into_iter().flatten().map(|key| key["key"].clone()).collect()
+        };
+        for order in ["by_bytes", "by_elements"] {
+            ensure!(names(&image, order) == names(&dump, order), "{order}: {image:#} {dump:#}");
+        }
+
+        server.run::<()>(&["ACL", "SETUSER", "few", "on", ">few", "~*", "+ping", "+info", "+scan"])?;
+        let few = Larder::of(&server.url_as("few", "few"));
+        let run = few.ends(1, &["keys", "report", "--via", "dump"])?;
+        run.says("--via scan asks for the keys")?;
+        run.says("+psync and +replconf")?;
+        for words in [["--rate", "max"], ["--sample", "5%"], ["--resume", "x"]] {
+            larder.ends(2, &[&["keys", "report", "--via", "dump"][..], &words].concat())?;
+        }
+        larder.ends(2, &["keys", "report", "--via", "dump", &file])?.says("there already")?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_changed_is_told_from_a_stored_report() {
     on_every_server(async |program| {
         let server = TestServer::start(program)?;
@@ -267,6 +316,10 @@ fn what_makes_no_sense_is_refused() -> Result<()> {
     larder.ends(2, &["keys", "report", "memory:sample", "--depth", "0"])?.says("1 to 16 segments")?;
     larder.ends(2, &["keys", "report", "memory:sample", "--rate", "fast"])?.says("`max`")?;
     larder.ends(2, &["keys", "report", "memory:sample", "--fields", "size"])?.says("possible values")?;
+    larder
+        .ends(2, &["keys", "report", "memory:sample", "--via", "dump"])?
+        .says("has no replication stream")?;
+    larder.ends(2, &["keys", "top", "memory:sample", "--via", "dump"])?.says("has no replication stream")?;
     larder
         .ends(2, &["keys", "report", "memory:sample", "--resume", "x", "--replica"])?
         .says("cannot be used with")?;

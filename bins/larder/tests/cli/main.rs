@@ -3,6 +3,7 @@
 mod acl;
 mod application;
 mod backup;
+mod backup_faults;
 mod clean;
 mod collect;
 mod config;

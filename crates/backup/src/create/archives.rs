@@ -123,8 +123,13 @@ impl Gathered {
                 Ok(entries) => {
                     let mut inner: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
                     inner.sort();
-                    for path in inner.iter().filter(|path| !path.is_symlink() || path.is_file()) {
-                        self.add(archive, path)?;
+                    for path in &inner {
+                        if path.is_symlink() && path.is_dir() {
+                            let reason = "it is a link to a folder, which is not followed";
+                            self.missing.push(Skipped::new(path.display().to_string(), reason));
+                        } else {
+                            self.add(archive, path)?;
+                        }
                     }
                 }
             },

@@ -46,6 +46,9 @@ pub struct BackupOptions {
     pub configuration: FileSet,
     /// Metrics and logs that go with the data.
     pub metrics: FileSet,
+    /// How many bytes the images are expected to have, where that is known, such as from the last backup: only for telling how
+    /// far it is.
+    pub expected_bytes: Option<u64>,
     /// Goes on although something stands against it.
     pub force: bool,
     /// How far it is.
@@ -93,16 +96,19 @@ pub async fn create_backup(
     look_ahead(&chosen, options, &mut notes).await?;
 
     let id = options.layout.id(at, rand::random());
-    let mut images = Vec::with_capacity(chosen.len());
-    options.progress.begin(0, chosen.len());
+    let (mut images, mut missing) = (Vec::with_capacity(chosen.len()), Vec::new());
+    options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
     for (number, chosen) in chosen.iter().enumerate() {
-        images.push(take(number, chosen, repository, &id, options).await?);
+        let (image, not_in_it) = take(number, chosen, repository, &id, options).await?;
+        images.push(image);
+        missing.extend(not_in_it);
     }
     let unmoved = is_unmoved(client, &chosen, options).await;
     if let Some(moved) = unmoved {
         stand_against("the backup", vec![moved], options, &mut notes)?;
     }
     let mut manifest = describe(id, client, images, options, at);
+    manifest.missing = missing;
     take_files(&chosen, repository, options, &mut manifest).await?;
     manifest.finished_at = at + begun.elapsed();
     notes.extend(manifest.caveats());
@@ -118,21 +124,30 @@ async fn choose(
 ) -> Result<Vec<Chosen>> {
     let mut all = Vec::with_capacity(shards.len());
     for shard in shards {
-        let info = settled(&shard).await;
         let (source, closed) = choose_source(&shard, options).await?;
+        let info = match settled(&shard, source.method()).await {
+            Ok(info) => Some(info),
+            Err(error) => {
+                let what = "what stands against it, its version and its role are not known";
+                notes.push(format!("{}: {what}: {}", shard.node, error.with_causes()));
+                None
+            }
+        };
         notes.extend(closed);
         all.push(Chosen { shard, source, info });
     }
     Ok(all)
 }
 
-/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment.
-async fn settled(shard: &DumpShard) -> Option<Info> {
+/// What the node says of itself, once a fork that ends soon has ended: one that has just served a backup lingers a moment. Key
+/// by key nothing is forked, and nothing is waited for.
+async fn settled(shard: &DumpShard, method: DumpMethod) -> larder_cache_client::Result<Info> {
     let begun = Instant::now();
     loop {
-        let info = shard.server.info().await.ok()?;
-        if NodeSigns::from(&info).fork.is_none() || begun.elapsed() > FORK_PATIENCE {
-            return Some(info);
+        let info = shard.server.info().await?;
+        let is_in_the_way = method != DumpMethod::Keys && NodeSigns::from(&info).fork.is_some();
+        if !is_in_the_way || begun.elapsed() > FORK_PATIENCE {
+            return Ok(info);
         }
         tokio::time::sleep(FORK_LOOKS).await;
     }
@@ -188,6 +203,14 @@ async fn look_ahead(chosen: &[Chosen], options: &BackupOptions, notes: &mut Vec<
         .flat_map(|chosen| &chosen.shard.slots)
         .map(|(first, last)| usize::from(*last - *first) + 1)
         .sum();
+    if options.layout == Layout::Guide && chosen.len() > 1 {
+        let words = format!("the layout of the guide has room for one shard, and there are {}", chosen.len());
+        return Err(Error::Refused { what: "the backup".to_owned(), reasons: vec![words] });
+    }
+    if options.layout == Layout::Guide && !options.packing.recipients.is_empty() {
+        let words = "the layout of the guide knows no encryption".to_owned();
+        return Err(Error::Refused { what: "the backup".to_owned(), reasons: vec![words] });
+    }
     if slots > 0 {
         let mut states = Vec::with_capacity(chosen.len());
         for Chosen { shard, .. } in chosen {
@@ -221,13 +244,14 @@ async fn take(
     repository: &Repository,
     id: &BackupId,
     options: &BackupOptions,
-) -> Result<ShardImage> {
+) -> Result<(ShardImage, Vec<Skipped>)> {
     let begun = Instant::now();
     let dump = tokio::select! {
         dump = chosen.source.open() => dump?,
         () = options.stop.cancelled() => return Err(Error::Stopped),
     };
-    options.progress.begin_shard(number, dump.facts.total_bytes.or_else(|| chosen.last_size()));
+    let known = dump.facts.total_bytes.filter(|_| options.expected_bytes.is_none());
+    options.progress.begin_shard(number, known);
     let writer = repository.writer(id, options.packing.spec(Part::Shard(number))).await?;
     let pass = Pass {
         packing: &options.packing,
@@ -235,9 +259,9 @@ async fn take(
         progress: &options.progress,
         stop: &options.stop,
     };
-    let about = about(&dump, chosen);
+    let (about, missing) = (about(&dump, chosen), dump.facts.missing.clone());
     let (stored, census) = image::store(dump, writer, &pass).await?;
-    Ok(about.finish(stored, census, begun.elapsed()))
+    Ok((about.finish(stored, census, begun.elapsed()), missing))
 }
 
 /// What is known of an image before its bytes.
@@ -282,13 +306,6 @@ impl About {
             values_digest: Some(census.values_digest),
             artifact,
         }
-    }
-}
-
-impl Chosen {
-    /// How long its last file was is a fair guess at how long this one will be.
-    fn last_size(&self) -> Option<u64> {
-        self.info.as_ref()?.number("rdb_last_load_bytes")
     }
 }
 
@@ -385,7 +402,7 @@ async fn settings_of(shard: &DumpShard, configuration: &mut FileSet, manifest: &
             configuration.made.push((file, text));
         }
         Err(error) => {
-            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()))
+            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()));
         }
     }
 }

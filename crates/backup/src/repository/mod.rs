@@ -17,7 +17,7 @@ mod wanted;
 mod writer;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -196,17 +196,41 @@ impl Repository {
     /// [`Error::NoBackup`] where there is none; [`Error::Manifest`] where it is named by its id and was altered; the store
     /// fails.
     pub async fn find(&self, wanted: &Wanted) -> Result<Manifest> {
+        self.find_of(wanted, None).await
+    }
+
+    /// Finds a backup of a cache, by its name; one that is named by its id is found whichever cache it is of.
+    ///
+    /// # Errors
+    /// As [`Repository::find`], and [`Error::Refused`] where no cache is named and there are backups of several: the newest of
+    /// all need not be the one that is meant.
+    pub async fn find_of(&self, wanted: &Wanted, cache: Option<&str>) -> Result<Manifest> {
         let until = match wanted {
             Wanted::Id(id) => return self.manifest(id).await,
             Wanted::Latest => None,
             Wanted::At(moment) => Some(*moment),
         };
         let listing = self.list().await?;
-        let found =
-            listing.backups.into_iter().map(|backup| backup.manifest).find(|manifest| {
-                !manifest.is_safety() && until.is_none_or(|until| manifest.began_at <= until)
-            });
-        found.ok_or_else(|| Error::NoBackup { wanted: wanted.to_string() })
+        let mut meant: Vec<Manifest> = listing
+            .backups
+            .into_iter()
+            .map(|backup| backup.manifest)
+            .filter(|manifest| !manifest.is_safety() && until.is_none_or(|until| manifest.began_at <= until))
+            .collect();
+        let caches: BTreeSet<&str> = meant.iter().map(|manifest| manifest.cache.as_str()).collect();
+        if caches.len() > 1 {
+            let named = cache.filter(|cache| caches.contains(cache)).map(str::to_owned);
+            let Some(named) = named else {
+                let all: Vec<&str> = caches.into_iter().collect();
+                let reason = format!(
+                    "there are backups of several caches: {}; name the backup by its id",
+                    all.join(", ")
+                );
+                return Err(Error::Refused { what: format!("`{wanted}`"), reasons: vec![reason] });
+            };
+            meant.retain(|manifest| manifest.cache == named);
+        }
+        meant.into_iter().next().ok_or_else(|| Error::NoBackup { wanted: wanted.to_string() })
     }
 }
 

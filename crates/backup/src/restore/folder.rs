@@ -113,6 +113,7 @@ pub fn plan_folder(
         ));
     }
     for home in &homes {
+        refusals.extend(other_dumps(home));
         refusals.extend(in_use::servers_in(home));
     }
     if folder.exists() && !folder.is_dir() {
@@ -135,6 +136,19 @@ fn homes(manifest: &Manifest, folder: &Path) -> Vec<PathBuf> {
         1 => vec![folder.to_path_buf()],
         shards => (0..shards).map(|number| folder.join(format!("shard-{number}"))).collect(),
     }
+}
+
+/// A server whose `dbfilename` is another would not see what is written, and boot with its old data.
+fn other_dumps(home: &Path) -> Option<String> {
+    let entries = fs::read_dir(home).into_iter().flatten().flatten();
+    let other = entries.map(|entry| entry.path()).find(|path| {
+        path.extension().is_some_and(|extension| extension == "rdb")
+            && path.file_name().is_some_and(|name| name != DUMP)
+    })?;
+    Some(format!(
+        "{} is there: a server whose dbfilename says so would boot with it and not with {DUMP}; move it away",
+        other.display()
+    ))
 }
 
 fn too_little_room(manifest: &Manifest, folder: &Path) -> Option<String> {
@@ -224,6 +238,10 @@ impl Staging {
             keys += read.census.map_or(0, |census| census.counts.keys);
         }
         for archive in &manifest.archives {
+            if !["config", "metrics"].contains(&archive.name.as_str()) {
+                let problem = format!("`{}` is no archive of a backup", archive.name);
+                refuse_damaged(manifest, &archive.artifact.path, &[problem])?;
+            }
             let folder = self.folder.join(&archive.name);
             make_folder(&folder)?;
             let problems =
@@ -254,8 +272,8 @@ impl Staging {
             belong_to_owner_of(&home, &new)?;
             fs::rename(&new, &dump).map_err(|source| failed(&dump, "put in its place", source))?;
             // A server with an append-only file reads that alone: up to here it has its old data, from here on the new.
-            move_append_only(&home, &aside)?;
-            if options.append_only {
+            let had_append_only = move_append_only(&home, &aside)?;
+            if options.append_only || had_append_only {
                 write_append_only(&home)?;
             }
             sync_folder(&home)?;
@@ -309,14 +327,16 @@ fn put_aside(home: &Path, aside: &Path) -> Result<bool> {
     Ok(true)
 }
 
-fn move_append_only(home: &Path, aside: &Path) -> Result<()> {
+/// Tells whether there was one.
+fn move_append_only(home: &Path, aside: &Path) -> Result<bool> {
     let old = home.join(APPEND_ONLY);
     if !old.exists() {
-        return Ok(());
+        return Ok(false);
     }
     make_folder(aside)?;
     let kept = aside.join(APPEND_ONLY);
-    fs::rename(&old, &kept).map_err(|source| failed(&kept, "put aside", source))
+    fs::rename(&old, &kept).map_err(|source| failed(&kept, "put aside", source))?;
+    Ok(true)
 }
 
 /// The parts of an append-only file since Redis 7.0: a base, which may be an RDB file, and a manifest that names it.

@@ -48,7 +48,7 @@ pub(crate) async fn load_shard(
     };
     let server = match booted {
         Ok(server) => server,
-        Err(error @ Error::Scratch { .. }) => {
+        Err(error @ Error::Unloadable { .. }) => {
             loaded.problems.push(format!("{} cannot be loaded: {error}", shard.artifact.path));
             return Ok(loaded);
         }

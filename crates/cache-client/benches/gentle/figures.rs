@@ -14,7 +14,7 @@ pub(crate) struct Waits {
 /// What others felt during one sweep.
 #[derive(Clone, Debug)]
 pub(crate) struct Phase {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     p50: Duration,
     p99: Duration,
     p999: Duration,
@@ -28,14 +28,14 @@ pub(crate) struct Phase {
 
 impl Phase {
     pub(crate) const HEAD: &'static str =
-        "phase            p50 ms    p99 ms  p99.9 ms    max ms  sent late p99    keys a second";
+        "phase                      p50 ms    p99 ms  p99.9 ms    max ms  sent late p99    keys a second";
 
-    pub(crate) fn new(name: &'static str, mut waits: Waits, keys: u64, took: Duration) -> Self {
+    pub(crate) fn new(name: &str, mut waits: Waits, keys: u64, took: Duration) -> Self {
         waits.latencies.sort_unstable();
         waits.late.sort_unstable();
         let latencies = &waits.latencies;
         Self {
-            name,
+            name: name.to_owned(),
             p50: quantile(latencies, 500),
             p99: quantile(latencies, 990),
             p999: quantile(latencies, 999),
@@ -51,7 +51,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:13}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>15.3}{:>17.0}",
+            "{:23}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>15.3}{:>17.0}",
             self.name,
             milliseconds(self.p50),
             milliseconds(self.p99),
@@ -81,7 +81,7 @@ pub(crate) fn median<'a>(phases: impl Iterator<Item = &'a Phase>) -> Phase {
     rates.sort_unstable_by(f64::total_cmp);
     let (least, p99, greatest) = middle(|phase| phase.p99);
     Phase {
-        name: phases[0].name,
+        name: phases[0].name.clone(),
         p50: middle(|phase| phase.p50).1,
         p99,
         p999: middle(|phase| phase.p999).1,

@@ -39,6 +39,23 @@ pub(crate) fn memkeys(server: &TestServer, until: Instant) -> Result<u64> {
     Ok(asked_for_memory(server)? - before)
 }
 
+/// A command of the environment; gives how often it ended by itself.
+pub(crate) fn command(server: &TestServer, command: &str, until: Instant) -> Result<u64> {
+    let mut ended = 0;
+    while Instant::now() < until {
+        let child = Command::new("sh")
+            .args(["-c", &format!("exec {command}")])
+            .env("PORT", server.port().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| command.to_owned())?;
+        wait(child, until)?;
+        ended += u64::from(Instant::now() < until);
+    }
+    Ok(ended)
+}
+
 /// Waits until a process ends, and ends it when the time is up.
 fn wait(mut child: Child, until: Instant) -> Result<()> {
     while child.try_wait()?.is_none() {

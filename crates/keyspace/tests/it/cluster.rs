@@ -6,12 +6,15 @@ use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
 use larder_cache_client::{CacheClient, ConnectOptions, FixedRate, KeyFields, ScanOptions, open};
 use larder_keyspace::{
-    About, BytesSource, KeyReport, KeySource, LiveSource, NotSeen, ReportBuilder, ReportOptions, Survey,
-    SurveyOptions, Wanted,
+    About, BytesSource, KeyReport, KeySource, LiveSource, NotSeen, ReportBuilder, ReportOptions,
+    StreamOptions, Survey, SurveyOptions, Wanted,
 };
 use larder_test_support::{ServerProgram, TestCluster, on_every_server, server_programs, until};
 
-use crate::batches::{everything, family, report};
+use crate::{
+    batches::{everything, family, report},
+    stream::images,
+};
 
 const KEYS: u64 = 6000;
 
@@ -65,6 +68,15 @@ async fn every_shard_of_a_cluster_is_counted_once() {
         let report = report(&source, everything(), 0).await?;
         agrees(&report)?;
         ensure!(report.nodes.len() == 3 && report.nodes.values().all(|keys| *keys > 1000), "{report:#?}");
+
+        for server in &cluster.servers {
+            server.run::<()>(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])?;
+        }
+        let source = images(&client, StreamOptions::default()).await?;
+        let by_image = self::report(&source, everything(), 0).await?;
+        agrees(&by_image)?;
+        ensure!(by_image.nodes == report.nodes, "{:?} {:?}", by_image.nodes, report.nodes);
+        ensure!(source.outcome().len() == 3);
         Ok(())
     })
     .await;

@@ -8,3 +8,4 @@ mod dump;
 mod html;
 mod order;
 mod servers;
+mod stream;

@@ -24,7 +24,7 @@ const KEYS: usize = 20_000;
 
 /// What is known of a family of the data set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Known {
+pub(crate) struct Known {
     keys: u64,
     without_ttl: u64,
     up_to_an_hour: u64,
@@ -89,7 +89,7 @@ fn add(pipeline: &mut redis::Pipeline, number: usize, rng: &mut ChaCha8Rng) -> (
     (family, ttl_s)
 }
 
-fn fill_server(server: &TestServer) -> Result<BTreeMap<String, Known>> {
+pub(crate) fn fill_server(server: &TestServer) -> Result<BTreeMap<String, Known>> {
     let mut admin = server.admin()?;
     fill(|pipeline| Ok(pipeline.query(&mut admin)?))
 }
@@ -109,7 +109,7 @@ fn measured(connection: &mut Connection) -> Result<u64> {
     Ok(sum)
 }
 
-async fn client(url: &str) -> Result<CacheClient> {
+pub(crate) async fn client(url: &str) -> Result<CacheClient> {
     Ok(open(&url.parse()?, &ConnectOptions::default()).await?)
 }
 
@@ -143,7 +143,7 @@ fn agrees(report: &KeyReport, known: &BTreeMap<String, Known>) -> Result<()> {
     Ok(())
 }
 
-fn saved(server: &TestServer) -> Result<PathBuf> {
+pub(crate) fn saved(server: &TestServer) -> Result<PathBuf> {
     server.run::<()>(&["SAVE"])?;
     let [_, name]: [String; 2] = server.run(&["CONFIG", "GET", "dbfilename"])?;
     Ok(server.folder().join(name))

@@ -1,5 +1,6 @@
 //! Larder on real servers.
 
+mod backup;
 mod clean;
 mod contracts;
 mod dump;

@@ -56,7 +56,11 @@ fn for_monitoring(judged: &BackupCheck) -> String {
     let data: Vec<String> = judged.performance_data.iter().map(ToString::to_string).collect();
     let state = judged.state.to_string().to_uppercase();
     let summary = verdict::one_line(&judged.summary());
-    let mut text = format!("LARDER BACKUP {state} - {summary} | {}\n", data.join(" "));
+    let mut text = format!("LARDER BACKUP {state} - {summary}");
+    if !data.is_empty() {
+        let _ = write!(text, " | {}", data.join(" "));
+    }
+    text.push('\n');
     for line in &judged.lines {
         let _ =
             writeln!(text, "{}", verdict::one_line(&format!("{} {}: {}", line.state, line.what, line.text)));

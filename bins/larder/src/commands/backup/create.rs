@@ -1,11 +1,13 @@
 //! `larder backup create`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use larder_backup::{BackupOptions, BackupOutcome, Compression, Effort, FileSet, Layout, create_backup};
+use larder_backup::{
+    BackupOptions, BackupOutcome, Compression, Effort, FileSet, Layout, Repository, Wanted, create_backup,
+};
 use larder_cache_client::{DumpMethod, ReadFrom};
 use larder_metrics_model::Role;
 use serde::Serialize;
@@ -131,6 +133,7 @@ pub(crate) async fn run(args: &CreateArgs, settings: &Settings) -> Result<ExitCo
     let paced = Paced::of(&client, rate, role).await;
     options.dump.pace = paced.pace.clone();
 
+    options.expected_bytes = size_of_last(&place.repository, client.name()).await;
     let shown = work::show(options.progress.clone(), settings, "backup");
     let made = create_backup(&client, &place.repository, &options, Utc::now()).await;
     shown.end();
@@ -138,6 +141,18 @@ pub(crate) async fn run(args: &CreateArgs, settings: &Settings) -> Result<ExitCo
     print(&outcome, &place.name, settings)?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// A server does not say how much it will send; what the last backup had is a fair guess, if it can be had soon.
+async fn size_of_last(repository: &Repository, cache: &str) -> Option<u64> {
+    let last = tokio::time::timeout(GUESS_PATIENCE, repository.find_of(&Wanted::Latest, Some(cache)))
+        .await
+        .ok()?
+        .ok()?;
+    let bytes = last.shards.iter().filter_map(|shard| shard.rdb_bytes).sum();
+    (last.cache == cache && bytes > 0).then_some(bytes)
+}
+
+const GUESS_PATIENCE: Duration = Duration::from_secs(1);
 
 fn print(outcome: &BackupOutcome, repository: &str, settings: &Settings) -> Result<()> {
     let manifest = &outcome.manifest;

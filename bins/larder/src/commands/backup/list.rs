@@ -91,12 +91,14 @@ fn printed<'a>(listing: &'a Listing, repository: &'a str) -> Printed<'a> {
 }
 
 fn for_people(backups: &[ListedBackup]) -> String {
-    let mut table =
-        table::table(&["id", "kind", "age", "source", "server", "shards", "keys", "stored", "verified"]);
+    let mut table = table::table(&[
+        "id", "cache", "kind", "age", "source", "server", "shards", "keys", "stored", "verified",
+    ]);
     for ListedBackup { manifest, verifications, .. } in backups {
         let first = manifest.shards.first();
         table.add_row([
             manifest.id.to_string(),
+            manifest.cache.clone(),
             kind(&manifest.kind).to_owned(),
             age(manifest.began_at),
             format::or_dash(first.and_then(|shard| shard.method), |method| method.to_string()),

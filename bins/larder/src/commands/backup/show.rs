@@ -24,7 +24,7 @@ pub(crate) struct ShowArgs {
 
 pub(crate) async fn run(args: &ShowArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open_existing(settings)?;
-    let manifest = args.which.find(&place).await?;
+    let manifest = args.which.find(&place, settings).await?;
     if settings.output == OutputForm::Json {
         stdout::json(&manifest)?;
     } else {

@@ -61,9 +61,18 @@ impl RepositoryArgs {
 }
 
 impl WhichArgs {
-    pub(crate) async fn find(&self, place: &RepositoryPlace) -> Result<Manifest> {
+    /// Where a repository has backups of several caches, the one in force is meant.
+    pub(crate) async fn find(&self, place: &RepositoryPlace, settings: &Settings) -> Result<Manifest> {
+        self.find_of(place, &settings.url.name()).await
+    }
+
+    pub(crate) async fn find_of(&self, place: &RepositoryPlace, cache: &str) -> Result<Manifest> {
         let wanted = Wanted::parse(&self.wanted, offset()).map_err(|why| UsageError(why.to_string()))?;
-        place.repository.find(&wanted).await.with_context(|| format!("repository {}", place.name))
+        place
+            .repository
+            .find_of(&wanted, Some(cache))
+            .await
+            .with_context(|| format!("repository {}", place.name))
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -88,7 +88,6 @@ pub(crate) async fn verify_options(
         }
     }
     options.scratch_folder = servers.scratch_folder.clone().or(options.scratch_folder);
-    options.stop = stop::on_ctrl_c();
     Ok(options)
 }
 
@@ -105,12 +104,13 @@ pub(crate) async fn job_options(
     }
     options.scratch_folder.clone_from(&settings.file.backup.scratch_folder);
     options.effort = effort;
+    options.stop = stop::on_ctrl_c();
     Ok(options)
 }
 
 pub(crate) async fn run(args: &VerifyArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open_existing(settings)?;
-    let manifest = args.which.find(&place).await?;
+    let manifest = args.which.find(&place, settings).await?;
     let options = verify_options(settings, args.level.into(), &args.unlock, &args.servers, args.rate).await?;
     let shown = work::show(options.progress.clone(), settings, "verify");
     let verified = verify_backup(&place.repository, &manifest, &options, Utc::now()).await;

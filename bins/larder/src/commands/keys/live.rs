@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct PaceArgs {
     /// How many keys a second each node is asked for, or max for as fast as it goes [default: what its users do not feel]
     #[arg(long, value_name = "N|max")]
-    rate: Option<Rate>,
+    pub(super) rate: Option<Rate>,
     /// Read a replica of each shard, which spares the primary; what it has not yet got is not seen
     #[arg(long)]
     pub(crate) replica: bool,

@@ -13,10 +13,11 @@ use larder_keyspace::{
 use larder_metrics_model::{FamilyFigures, KeyspaceSnapshot};
 
 use super::{
+    images::{Images, Via},
     live::{Live, PaceArgs},
     report_table,
     resume::Counting,
-    sweep::{Ended, through_cache, through_dump},
+    sweep::{Ended, through_cache, through_dump, through_images},
     target::{Named, Target, form, path_of},
     wanted::WantedArgs,
 };
@@ -43,6 +44,9 @@ pub(crate) struct ReportArgs {
     wanted: WantedArgs,
     #[command(flatten)]
     pace: PaceArgs,
+    /// How the keys of a cache are read
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    via: Via,
     /// Families as a policy tells them: a policy file, or `guide` for the built-in one
     #[arg(long, value_name = "FILE|guide", conflicts_with_all = ["depth", "delimiter"])]
     policy: Option<String>,
@@ -88,15 +92,21 @@ pub(crate) async fn run(args: &ReportArgs, global: &Global) -> Result<ExitCode> 
     };
     let report = match Target::or_report(args.target.as_deref(), global)? {
         Target::Dump(source) => {
+            args.via.refuse_for_files()?;
             refuse_for_files(args)?;
             let name = path_of(args.target.as_deref());
             of_dump(&source, &name, options, global.quiet).await?
+        }
+        Target::Cache(settings) if args.via == Via::Dump => {
+            refuse_for_files(args)?;
+            of_images(&settings, options, args).await?
         }
         Target::Cache(settings) => {
             let way = Way { pace: &args.pace, wanted: &args.wanted, resume: args.resume.as_ref() };
             of_cache(&settings, options, way).await?
         }
         Target::Report(report) => {
+            args.via.refuse_for_files()?;
             refuse_for_files(args)?;
             *report
         }
@@ -164,8 +174,7 @@ fn figures(row: FamilyRow) -> FamilyFigures {
 /// What only makes sense where servers are asked.
 fn refuse_for_files(args: &ReportArgs) -> Result<()> {
     if args.wanted.sample.is_some() || args.resume.is_some() {
-        let words =
-            "a file is read from its beginning to its end, so --sample and --resume mean nothing for it";
+        let words = "a file or image is read from its beginning to its end, so --sample and --resume mean nothing for it";
         return Err(UsageError(words.to_owned()).into());
     }
     Ok(())
@@ -191,6 +200,24 @@ pub(crate) async fn of_dump(
     if read.is_none() {
         message::warning("stopped: the report is of the keys that were read so far");
     }
+    Ok(counting.builder.report(&about))
+}
+
+/// Reports a cache by the images of its shards.
+async fn of_images(settings: &Settings, options: ReportOptions, args: &ReportArgs) -> Result<KeyReport> {
+    let images = Images::of(settings, &args.pace).await?;
+    // An image has everything, like a file.
+    let fields = args.wanted.fields.as_ref().map_or(KeyFields::all(), |_| args.wanted.fields());
+    let mut counting = Counting::new(options, None);
+    let ended = through_images(&images.source, Wanted::new(fields), settings.quiet, &mut counting).await?;
+    if !ended.is_complete() {
+        say_partial(&ended, false);
+    }
+    let mut about = About::new(images.client.name(), images.source.bytes_source());
+    about.dump = images.read();
+    about.complete = ended.is_complete();
+    about.skipped = images.survey.skipped;
+    about.not_seen = ended.not_seen;
     Ok(counting.builder.report(&about))
 }
 

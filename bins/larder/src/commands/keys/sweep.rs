@@ -6,9 +6,10 @@ use anyhow::Result;
 use futures_util::StreamExt;
 use indicatif::ProgressBar;
 use larder_cache_client::KeyBatch;
-use larder_keyspace::{DumpRead, DumpSource, Error, KeySource, LiveSource, NotSeen, Wanted};
+use larder_keyspace::{DumpRead, DumpSource, Error, KeySource, LiveSource, NotSeen, StreamSource, Wanted};
 use larder_rdb::Checksum;
 
+use super::images::pointed_to_scan;
 use crate::{
     context::now,
     output::{message, progress},
@@ -52,6 +53,32 @@ pub(crate) async fn through_cache(
     bar: ProgressBar,
     consumer: &mut impl Consumer,
 ) -> Result<Ended> {
+    through(source, wanted, |batch| bar.inc(batch.records.len() as u64), consumer)
+        .await
+        .inspect(|_| bar.finish_and_clear())
+        .inspect_err(|_| bar.finish_and_clear())
+}
+
+/// Goes through the images of a cache, as [`through_cache`]; one that is damaged is an error.
+pub(crate) async fn through_images(
+    source: &StreamSource,
+    wanted: Wanted,
+    quiet: bool,
+    consumer: &mut impl Consumer,
+) -> Result<Ended> {
+    let bar = progress::of_bytes(quiet);
+    through(source, wanted, |_| bar.set_position(source.progress().bytes), consumer)
+        .await
+        .inspect(|_| bar.finish_and_clear())
+        .inspect_err(|_| bar.finish_and_clear())
+}
+
+async fn through(
+    source: &dyn KeySource,
+    wanted: Wanted,
+    advance: impl Fn(&KeyBatch),
+    consumer: &mut impl Consumer,
+) -> Result<Ended> {
     let mut ended = Ended::default();
     let mut errors = Vec::new();
     let mut has_batch = false;
@@ -69,8 +96,12 @@ pub(crate) async fn through_cache(
             Some(Ok(batch)) => {
                 has_batch = true;
                 consumer.take(&batch, source.counted_from_ms(now().timestamp_millis()));
-                bar.inc(batch.records.len() as u64);
+                advance(&batch);
                 consumer.rest(false).await?;
+            }
+            // What was counted of it cannot be trusted either.
+            Some(Err(error @ (Error::Image { .. } | Error::Unchecked { .. }))) => {
+                return Err(pointed_to_scan(error));
             }
             Some(Err(error)) => {
                 ended.not_seen.push(NotSeen::of(&error));
@@ -79,9 +110,8 @@ pub(crate) async fn through_cache(
             None => break,
         }
     }
-    bar.finish_and_clear();
     if let (false, Some(error)) = (has_batch || ended.interrupted, errors.into_iter().next()) {
-        return Err(error.into());
+        return Err(pointed_to_scan(error));
     }
     consumer.rest(true).await?;
     Ok(ended)

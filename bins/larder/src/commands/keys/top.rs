@@ -11,9 +11,10 @@ use larder_metrics_model::Skipped;
 use serde_json::json;
 
 use super::{
+    images::{Images, Via},
     live::{Live, PaceArgs},
     report_table::moment,
-    sweep::{Consumer, through_cache, through_dump},
+    sweep::{Consumer, through_cache, through_dump, through_images},
     target::{Named, Target, form, path_of},
 };
 use crate::{
@@ -39,11 +40,14 @@ pub(crate) struct TopArgs {
     /// Every type for itself as well, not only all together; JSON always has them
     #[arg(long, conflicts_with = "kind")]
     each_type: bool,
-    /// By elements as well, which takes a server one more question a key; a file always has them
+    /// By elements as well, which takes a server one more question a key; a file or image always has them
     #[arg(long)]
     elements: bool,
     #[command(flatten)]
     pace: PaceArgs,
+    /// How the keys of a cache are read
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    via: Via,
 }
 
 /// What was found, and what was not seen.
@@ -68,7 +72,11 @@ impl Consumer for TopKeys {
 pub(super) async fn run(args: &TopArgs, global: &Global) -> Result<ExitCode> {
     let (output, quiet) = form(global)?;
     let mut found = match Target::of(args.target.as_deref(), global)? {
-        Target::Dump(source) => of_dump(&source, args, quiet).await?,
+        Target::Dump(source) => {
+            args.via.refuse_for_files()?;
+            of_dump(&source, args, quiet).await?
+        }
+        Target::Cache(settings) if args.via == Via::Dump => of_images(&settings, args).await?,
         Target::Cache(settings) => of_cache(&settings, args).await?,
         Target::Report(_) => return Err(UsageError("a report does not hold keys".to_owned()).into()),
     };
@@ -99,6 +107,26 @@ async fn of_dump(source: &larder_keyspace::DumpSource, args: &TopArgs, quiet: bo
         skipped: Vec::new(),
         not_seen: Vec::new(),
         complete: read.is_some(),
+    })
+}
+
+async fn of_images(settings: &Settings, args: &TopArgs) -> Result<Found> {
+    let images = Images::of(settings, &args.pace).await?;
+    let mut top = TopKeys::new(args.count as usize);
+    let wanted = Wanted::new(KeyFields::all());
+    let ended = through_images(&images.source, wanted, settings.quiet, &mut top).await?;
+    let keys = top.keys();
+    let (all, types) = top.finish();
+    Ok(Found {
+        source: images.client.name().to_owned(),
+        format: images.read().map(|read| read.format.to_string()),
+        bytes_source: BytesSource::Estimated,
+        keys,
+        all,
+        types,
+        complete: ended.is_complete(),
+        skipped: images.survey.skipped,
+        not_seen: ended.not_seen,
     })
 }
 

@@ -69,6 +69,11 @@ pub(super) async fn run(
         message::note("nothing was changed; --apply does it");
         return Ok(ExitCode::SUCCESS);
     };
+    if !args.append_only && plan.put_aside.iter().all(|path| !path.ends_with("appendonlydir")) {
+        message::note(
+            "a server with `appendonly yes` reads nothing of this and would start empty; --append-only writes what it reads",
+        );
+    }
     let backup = format!("{} in {}", manifest.id, place.name);
     let mode = args.which.text().to_owned();
     let mut written = RecoveryReport::new(now(), backup, mode, folder.display().to_string());

@@ -1,6 +1,6 @@
 //! Restores into a running cache.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use chrono::Utc;
@@ -8,7 +8,7 @@ use larder_backup::{
     BackupId, Existing, Kind, LiveOutcome, LivePlan, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
     LiveVerified, Manifest, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
 };
-use larder_cache_client::{CacheClient, CacheUrl, open};
+use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, open};
 use larder_metrics_model::Role;
 use larder_rdb::Kind as KeyKind;
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub(super) async fn run(
     manifest: &Manifest,
     settings: &Settings,
 ) -> Result<ExitCode> {
-    let client = open(url, &settings.connect).await?;
+    let client = open(url, &patient(settings)).await?;
     let rate = args.rate.unwrap_or(if url.is_embedded() { Rate::Max } else { Rate::Governed });
     let paced = Paced::of(&client, rate, Role::Primary).await;
     let mut options = key_options(&args.keys, settings)?;
@@ -74,7 +74,8 @@ pub(super) async fn run(
     let mut done = Done::default();
     if args.apply && plan.may_go() {
         if !args.no_safety_backup {
-            done.safety = safety_backup(&client, place, manifest, settings, rate).await?;
+            done.safety =
+                safety_backup(&client, place, manifest, settings, (rate, &paced, args.force)).await?;
         }
         let shown = work::show(progress.clone(), settings, "restore");
         progress.begin_with(manifest);
@@ -94,9 +95,18 @@ pub(super) async fn run(
     Ok(exit_code(args, &plan, &done))
 }
 
+/// A value may be large, and its answer takes as long as its bytes do.
+fn patient(settings: &Settings) -> ConnectOptions {
+    let mut connect = settings.connect.clone();
+    connect.response_timeout = connect.response_timeout.max(PATIENCE);
+    connect
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A client for each database that keys go into.
 fn target(url: &CacheUrl, settings: &Settings) -> LiveTarget {
-    let (of, connect) = (url.clone(), settings.connect.clone());
+    let (of, connect) = (url.clone(), patient(settings));
     let target = LiveTarget::new(move |database| {
         let (url, connect) = (of.clone(), connect.clone());
         async move {
@@ -174,9 +184,11 @@ async fn safety_backup(
     place: &RepositoryPlace,
     manifest: &Manifest,
     settings: &Settings,
-    rate: Rate,
+    (rate, paced, force): (Rate, &Paced, bool),
 ) -> Result<Option<BackupId>> {
     let mut options = backup_options(settings, rate)?;
+    options.dump.pace = paced.pace.clone();
+    options.force = force;
     options.method = None;
     options.kind = Some(Kind::Safety { before_restore_of: manifest.id.clone() });
     options.layout = larder_backup::Layout::Ours;
@@ -262,10 +274,15 @@ fn print(
         message::hint("the same command goes on: what is there already is left alone");
     }
     let verified = done.verified.as_ref();
+    let is_whole = is_whole(done);
+    for failure in verified.iter().flat_map(|verified| &verified.failures) {
+        message::error(&format!("not compared: {failure}"));
+    }
     for key in
         verified.iter().flat_map(|verified| verified.differing_keys.iter().chain(&verified.missing_keys))
     {
-        message::error(&format!("not as it is in the backup: {key}"));
+        let words = format!("not as it is in the backup: {key}");
+        if is_whole { message::note(&words) } else { message::error(&words) }
     }
     report::write(&written(args, place, manifest, plan, done), settings);
     Ok(())

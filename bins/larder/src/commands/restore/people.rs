@@ -75,11 +75,26 @@ pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) ->
         line(*keys, &format!("left alone: {why}"));
     }
     if let Some(verified) = verified {
-        let verdict = if verified.is_whole() { "every key is as it is in the backup" } else { "NOT EQUAL" };
+        let left_alone: u64 = outcome.left_alone.values().sum();
+        let verdict = match verified {
+            verified if verified.is_whole() => "every key is as it is in the backup",
+            LiveVerified { missing: 0, failed: 0, stopped: false, differing, .. }
+                if *differing <= left_alone =>
+            {
+                "every key is as it is in the backup, but for those that were left alone"
+            }
+            _ => "NOT EQUAL",
+        };
         let _ = writeln!(
             text,
-            "compared: {verdict} ({} equal, {} differing, {} missing, {} whose time is up), digest {}",
-            verified.equal, verified.differing, verified.missing, verified.expired, verified.digest
+            "compared: {verdict} ({} equal, {} differing, {} missing, {} that could not be read, {} whose time is up), \
+             digest {}",
+            verified.equal,
+            verified.differing,
+            verified.missing,
+            verified.failed,
+            verified.expired,
+            verified.digest
         );
     }
     text

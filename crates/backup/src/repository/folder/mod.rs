@@ -9,7 +9,7 @@ mod walk;
 use std::{
     fmt, io,
     io::{ErrorKind, Write},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use async_trait::async_trait;
@@ -37,7 +37,10 @@ pub(crate) struct Folder {
 impl Folder {
     /// Names a folder; it is made when something is first written.
     pub(crate) fn new(root: PathBuf) -> io::Result<Self> {
-        Ok(Self { root: std::path::absolute(root)? })
+        let absolute = std::path::absolute(root)?;
+        // Where it is not there yet, `..` is taken as it is written.
+        let root = absolute.canonicalize().unwrap_or_else(|_| without_parents(&absolute));
+        Ok(Self { root })
     }
 
     /// Returns what writers that were killed have left behind.
@@ -64,6 +67,16 @@ impl Folder {
         }
         Ok(target)
     }
+}
+
+fn without_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            other => clean.push(other),
+        }
+        clean
+    })
 }
 
 impl fmt::Display for Folder {

@@ -76,7 +76,11 @@ async fn compare(
     let judging = way.clone();
     // Values are decoded to be compared.
     let judged = tokio::task::spawn_blocking(move || judge(there, found, &judging)).await;
-    let (compared, again) = judged.unwrap_or_default();
+    let (compared, again) = judged.unwrap_or_else(|broken| {
+        let failed = keys.len() as u64;
+        let failures = vec![format!("{failed} keys could not be compared: {broken}")];
+        (LiveOutcome { failed, failures, ..LiveOutcome::default() }, Vec::new())
+    });
     outcome.add(compared);
     let answers = restore(client, paced, &again).await;
     outcome.stopped |= answers.len() < again.len();

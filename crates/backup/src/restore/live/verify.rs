@@ -78,7 +78,11 @@ impl LiveRestore {
             let now_ms = looked.now_ms();
             // Values are decoded where they are not the same to the byte.
             let work = move || compare(&batch, found, keeps_ttl, now_ms);
-            let done = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+            let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|broken| LiveVerified {
+                failed: keys,
+                failures: vec![format!("{keys} keys could not be compared: {broken}")],
+                ..LiveVerified::default()
+            });
             progress.add(keys, bytes);
             done
         })

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_metrics_model::Info;
+use larder_metrics_model::{Info, Skipped};
 use redis::{FromRedisValue, Value};
 
 use super::{
@@ -86,14 +86,19 @@ impl KeysSource {
         Ok(fields)
     }
 
-    /// FUNCTION LIST (Redis 7.0); servers before have none, and a user may not be allowed to see them.
-    async fn functions(&self) -> Result<Vec<Bytes>> {
+    /// FUNCTION LIST (Redis 7.0); servers before have none, and a user may not be allowed to see them, which is said.
+    async fn functions(&self) -> Result<(Vec<Bytes>, Option<Skipped>)> {
         let link = self.origin.link.as_ref();
-        let libraries = rights::ask(link, &["FUNCTION", "LIST", "WITHCODE"]).await?;
-        if libraries.is_none() {
-            tracing::debug!(node = %link.node(), "function libraries cannot be seen, and are left out");
+        match link.run(rights::command(&["FUNCTION", "LIST", "WITHCODE"]), Effect::Read).await {
+            Ok(libraries) => Ok((sources(libraries), None)),
+            Err(error @ Error::NotPermitted { .. }) => {
+                let what = format!("function libraries of {}", self.origin.node);
+                Ok((Vec::new(), Some(Skipped::new(what, error.with_causes()))))
+            }
+            Err(Error::Server { .. }) => Ok((Vec::new(), None)),
+            Err(error) if error.is_blocked() => Ok((Vec::new(), None)),
+            Err(error) => Err(error),
         }
-        Ok(libraries.map(sources).unwrap_or_default())
     }
 
     /// The databases that have keys; the first one in any case, so that the right to SCAN is always asked for.
@@ -141,9 +146,11 @@ impl DumpSource for KeysSource {
         let info = self.origin.server().info().await?;
         let clock = self.clock().await?;
         let began_ms = clock.now_ms();
-        let facts = DumpFacts::new(DumpMethod::Keys, self.origin.node.clone(), began_ms);
+        let mut facts = DumpFacts::new(DumpMethod::Keys, self.origin.node.clone(), began_ms);
         let (version, target) = server_of(&info);
-        let about = About { version, created_s: began_ms / 1000, functions: self.functions().await?, target };
+        let (functions, unseen) = self.functions().await?;
+        facts.missing.extend(unseen);
+        let about = About { version, created_s: began_ms / 1000, functions, target };
         let sweep = ShardDatabases {
             source: self.clone(),
             fields: self.fields(&info).await?,

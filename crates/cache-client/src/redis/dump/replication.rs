@@ -85,15 +85,22 @@ impl DumpSource for ReplicationSource {
             patience: self.patience,
         };
         let mut replication = None;
+        let mut announced_ms = None;
         let total_bytes = loop {
             match receiver.next().await? {
                 Came::KeepAlive => {}
-                Came::Announced { replication_id, offset } => replication = Some((replication_id, offset)),
+                Came::Announced { replication_id, offset } => {
+                    replication = Some((replication_id, offset));
+                    announced_ms = Some(clock.now_ms());
+                }
                 Came::Begins(total_bytes) => break total_bytes,
                 Came::Piece(_) | Came::End => return Err(receiver.unexpected("an image without a beginning")),
             }
         };
-        let mut facts = DumpFacts::new(DumpMethod::Replication, self.origin.node.clone(), clock.now_ms());
+        // An image of known length was saved to the server's disk first, by a fork made when it was announced; one without was
+        // begun just now.
+        let taken_at_ms = announced_ms.filter(|_| total_bytes.is_some()).unwrap_or_else(|| clock.now_ms());
+        let mut facts = DumpFacts::new(DumpMethod::Replication, self.origin.node.clone(), taken_at_ms);
         facts.replication = replication;
         facts.total_bytes = total_bytes;
         Ok(Dump { facts, bytes: stream::unfold(Some(receiver), piece).boxed() })
