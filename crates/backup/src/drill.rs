@@ -107,7 +107,7 @@ pub async fn drill(
 
 impl DrillReport {
     fn add(&mut self, loaded: Loaded) {
-        let (fetch, load) = (milliseconds(loaded.fetched_in), milliseconds(loaded.loaded_in));
+        let (fetch, load) = (milliseconds(loaded.fetched_in), milliseconds(loaded.started_in));
         if fetch + load >= self.recovery_ms {
             (self.recovery_ms, self.fetch_ms, self.load_ms) = (fetch + load, fetch, load);
         }

@@ -43,6 +43,7 @@ impl<T> fmt::Debug for Work<T> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
 pub(crate) fn broken(error: JoinError) -> Error {
     Error::Broken { what: error.to_string() }
 }

@@ -22,6 +22,7 @@ use crate::{
 /// Without --apply nothing is changed: the backup is read whole, and what would be done is said. A running cache is backed up
 /// before anything is brought into it. It can be stopped, and done again: what is there already is left alone. Exit code: 0
 /// done and found equal, 1 failed, 2 usage, 4 done in part.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("target").required(true).args(["to", "to_folder"])))]
 pub(crate) struct RestoreArgs {

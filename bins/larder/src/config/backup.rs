@@ -79,10 +79,10 @@ pub(crate) struct Check {
     pub(crate) drill_critical: Option<Duration>,
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 /// The guide keeps backups for thirty days.
-const GUIDES_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+const GUIDES_RETENTION: Duration = Duration::from_hours(30 * 24);
 
 impl Default for Backup {
     fn default() -> Self {
@@ -211,7 +211,7 @@ impl Settings {
         Ok(RepositoryPlace { repository, name: url.to_string(), folder })
     }
 
-    /// What opens encrypted backups: the file that is named, or LARDER_BACKUP_IDENTITY, or what is configured.
+    /// What opens encrypted backups: the file that is named, or `LARDER_BACKUP_IDENTITY`, or what is configured.
     pub(crate) fn keyring(&self, file: Option<&PathBuf>) -> Result<Keyring> {
         let backup = &self.file.backup;
         let text = match (file, std::env::var("LARDER_BACKUP_IDENTITY").ok().filter(|text| !text.is_empty()))

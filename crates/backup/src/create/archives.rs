@@ -138,7 +138,7 @@ impl Gathered {
                 Ok(file) => self.add_file(archive, path, file)?,
             },
             Ok(_) => {
-                self.missing.push(Skipped::new(path.display().to_string(), "it is neither file nor folder"))
+                self.missing.push(Skipped::new(path.display().to_string(), "it is neither file nor folder"));
             }
         }
         Ok(())

@@ -76,7 +76,7 @@ impl Read for Image {
         loop {
             match std::mem::replace(self, Self::Broken) {
                 Self::Packed(reader, artifact, keyring) => {
-                    *self = Self::Open(unpack(reader, &artifact, &keyring)?)
+                    *self = Self::Open(unpack(reader, &artifact, &keyring)?);
                 }
                 Self::Open(mut reader) => {
                     let read = reader.read(out);

@@ -41,7 +41,7 @@ pub(crate) struct ScratchOptions {
 
 impl Default for ScratchOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(3600) }
+        Self { patience: Duration::from_hours(1) }
     }
 }
 

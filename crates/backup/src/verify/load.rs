@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
     pub(crate) program: Option<String>,
     /// How long bringing the file took, and loading it.
     pub(crate) fetched_in: Duration,
-    pub(crate) loaded_in: Duration,
+    pub(crate) started_in: Duration,
 }
 
 /// Brings the image of a shard to this machine, starts a server with it, and compares what that server writes of it.
@@ -34,14 +34,14 @@ pub(crate) async fn load_shard(
     let folder = ScratchFolder::make(options.scratch_folder.as_deref())?;
     let read = reading::read_image(repository, id, shard, Some(&folder.dump()), &options.reading()).await?;
     let fetched_in = begun.elapsed();
-    let mut loaded = Loaded { problems: read.problems, program: None, fetched_in, loaded_in: Duration::ZERO };
+    let mut loaded =
+        Loaded { problems: read.problems, program: None, fetched_in, started_in: Duration::ZERO };
     // What is not sound is not given to a server.
     let Some(census) = read.census else { return Ok(loaded) };
     let program = fitting(shard, &census, options)?;
     loaded.program = Some(program.server.to_string());
     let begun = Instant::now();
-    let mut scratch = ScratchOptions::default();
-    scratch.patience = options.load_patience;
+    let scratch = ScratchOptions { patience: options.load_patience };
     let booted = tokio::select! {
         booted = ScratchServer::boot(program, folder, &scratch) => booted,
         () = options.stop.cancelled() => return Err(Error::Stopped),
@@ -54,7 +54,7 @@ pub(crate) async fn load_shard(
         }
         Err(error) => return Err(error),
     };
-    loaded.loaded_in = begun.elapsed();
+    loaded.started_in = begun.elapsed();
     let written = written_by(&server, options).await;
     server.end().await;
     loaded.problems.extend(against_written(shard, &census, &written?));

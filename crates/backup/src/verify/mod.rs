@@ -46,7 +46,7 @@ impl Default for VerifyOptions {
             keyring: Keyring::default(),
             programs: ServerPrograms::default(),
             scratch_folder: None,
-            load_patience: Duration::from_secs(3600),
+            load_patience: Duration::from_hours(1),
             effort: Effort::default(),
             progress: Progress::default(),
             stop: CancellationToken::new(),

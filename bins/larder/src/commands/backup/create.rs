@@ -1,4 +1,5 @@
 //! `larder backup create`.
+#![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

@@ -1,4 +1,5 @@
 //! What commands about backups have in common.
+#![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
 use std::{borrow::Cow, path::PathBuf, sync::Arc};
 

@@ -22,7 +22,7 @@ pub(super) fn write(report: &RecoveryReport, settings: &Settings) {
     match written {
         Ok(()) => message::note(&format!("recovery report: {}", path.display())),
         Err(error) => {
-            message::warning(&format!("the recovery report {} cannot be written: {error}", path.display()))
+            message::warning(&format!("the recovery report {} cannot be written: {error}", path.display()));
         }
     }
 }
