@@ -44,19 +44,19 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     keys: KeyArgs,
     /// Makes no backup of the cache before it is changed
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with = "to_folder")]
     no_safety_backup: bool,
     /// Keys a second, `max` for as fast as it goes, or `governed`: so that other clients do not feel it
     #[arg(long, value_name = "N|max")]
     rate: Option<Rate>,
     /// Goes on although the cache seems to have too little room
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with = "to_folder")]
     force: bool,
     /// Data that is in the folder is put aside; its server must be stopped
-    #[arg(long, requires = "to_folder")]
+    #[arg(long, conflicts_with = "to")]
     swap: bool,
     /// Writes the data as an append-only file as well: a server with `appendonly yes` reads nothing else
-    #[arg(long, requires = "to_folder")]
+    #[arg(long, conflicts_with = "to")]
     append_only: bool,
 }
 
@@ -64,31 +64,31 @@ pub(crate) struct RestoreArgs {
 #[derive(Args, Debug)]
 pub(crate) struct KeyArgs {
     /// Keys that are there get value and TTL of the backup; without it they stay as they are
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with = "to_folder")]
     overwrite: bool,
     /// Only keys of this family, as `keys report` and the policy call it; may be given several times
-    #[arg(long = "family", value_name = "NAME", requires = "to")]
+    #[arg(long = "family", value_name = "NAME", conflicts_with = "to_folder")]
     families: Vec<String>,
     /// Only keys whose name begins so; may be given several times
-    #[arg(long = "prefix", value_name = "TEXT", requires = "to")]
+    #[arg(long = "prefix", value_name = "TEXT", conflicts_with = "to_folder")]
     prefixes: Vec<String>,
     /// Only keys of this type; may be given several times
-    #[arg(long = "type", value_enum, value_name = "TYPE", requires = "to")]
+    #[arg(long = "type", value_enum, value_name = "TYPE", conflicts_with = "to_folder")]
     types: Vec<TypeName>,
     /// Only keys of this database of the backup; may be given several times
-    #[arg(long = "database", value_name = "NUMBER", requires = "to")]
+    #[arg(long = "database", value_name = "NUMBER", conflicts_with = "to_folder")]
     databases: Vec<u64>,
     /// Brings the keys of all databases into this one
-    #[arg(long, value_name = "NUMBER", requires = "to")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "to_folder")]
     into_database: Option<u64>,
     /// Names that begin with FROM begin with TO instead; either may be empty
-    #[arg(long, value_name = "FROM=TO", requires = "to")]
+    #[arg(long, value_name = "FROM=TO", conflicts_with = "to_folder")]
     rename: Option<String>,
     /// What becomes of TTLs
-    #[arg(long, value_enum, default_value = "keep")]
+    #[arg(long, value_enum, default_value = "keep", conflicts_with = "to_folder")]
     ttl: TtlName,
     /// Leaves function libraries out
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with = "to_folder")]
     no_functions: bool,
 }
 

@@ -151,7 +151,6 @@ fn killed_after(larder: &Larder, words: &[&str], time: Duration) -> Result<bool>
     let mut child = larder.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let until = Instant::now() + time;
     while Instant::now() < until && child.try_wait()?.is_none() {
-        thread::yield_now();
         thread::sleep(Duration::from_millis(1).min(until.saturating_duration_since(Instant::now())));
     }
     child.kill()?;
@@ -172,16 +171,16 @@ fn at_the_moment(
     mut is_there: impl FnMut() -> Result<bool>,
     act: impl FnOnce(&Child) -> Result<()>,
 ) -> Result<Run> {
-    let reached = until(what, || {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(Err(anyhow::anyhow!("it ended with {status} before {what}"))));
-        }
-        Ok(is_there()?.then_some(Ok(())))
+    let reached = until(what, || match child.try_wait()? {
+        Some(status) => Ok(Some(Err(anyhow::anyhow!("it ended with {status} before {what}")))),
+        None => Ok(is_there()?.then_some(Ok(()))),
     });
+    if let Err(error) = reached.and_then(|reached| reached) {
+        child.kill()?;
+        return Err(error.context(format!("{:#?}", child.wait_with_output()?)));
+    }
     act(&child)?;
-    let run = Run::try_from(child.wait_with_output()?)?;
-    reached?.with_context(|| format!("{run:#?}"))?;
-    Ok(run)
+    Run::try_from(child.wait_with_output()?)
 }
 
 fn press_ctrl_c(child: &Child) -> Result<()> {

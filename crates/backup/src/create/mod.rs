@@ -168,6 +168,8 @@ async fn choose_source(
     for source in shard.sources.iter().filter(is_meant) {
         match source.check().await {
             Ok(()) => return Ok((Arc::clone(source), closed)),
+            // A node that cannot be asked is as far away by another way.
+            Err(error) if error.is_retryable() => return Err(error.into()),
             Err(error) => {
                 closed.push(format!("{}: no {}: {}", shard.node, source.method(), error.with_causes()));
                 last = Some(error);

@@ -1,9 +1,9 @@
 //! A data folder that a server boots from.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -349,8 +349,13 @@ fn write_append_only(home: &Path) -> Result<()> {
         .or_else(|_| fs::copy(&dump, &base).map(drop))
         .map_err(|source| failed(&base, "written", source))?;
     let manifest = folder.join("appendonly.aof.manifest");
-    fs::write(&manifest, "file appendonly.aof.1.base.rdb seq 1 type b\n")
-        .map_err(|source| failed(&manifest, "written", source))?;
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&manifest)
+        .and_then(|mut file| file.write_all(b"file appendonly.aof.1.base.rdb seq 1 type b\n"));
+    written.map_err(|source| failed(&manifest, "written", source))?;
     for path in [&folder, &base, &manifest] {
         belong_to_owner_of(home, path)?;
     }

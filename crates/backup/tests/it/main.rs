@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails to be made ends the test")]
 
 mod breaking;
+mod broken;
 mod damage;
 mod disk_full;
+mod encryption;
 mod fixture;
 mod folder;
 mod guide;

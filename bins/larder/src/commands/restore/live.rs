@@ -202,9 +202,12 @@ async fn safety_backup(
     let shown = work::show(options.progress.clone(), settings, "safety backup");
     let made = create_backup(client, &place.repository, &options, Utc::now()).await;
     shown.end();
-    let made = made.context(
-        "the cache could not be backed up first, so nothing was changed; --no-safety-backup goes on",
-    )?;
+    let made = made.map_err(|error| match error {
+        stopped @ larder_backup::Error::Stopped => anyhow::Error::new(stopped).context("nothing was changed"),
+        error => anyhow::Error::new(error).context(
+            "the cache could not be backed up first, so nothing was changed; --no-safety-backup goes on",
+        ),
+    })?;
     message::note(&format!("backed up first: {}", made.manifest.id));
     Ok(Some(made.manifest.id))
 }

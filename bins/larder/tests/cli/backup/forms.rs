@@ -40,7 +40,7 @@ fn a_backup_is_named_in_every_way_and_brought_back() {
             ensure!(again["outcome"]["there_already"] == KEYS + 2, "{again:#}");
             ensure!(again["safety_backup"].is_string(), "{again:#}");
         }
-        larder.ends(1, &["restore", "2001-01-01", "--to", &server.url()])?.says("there is no backup")?;
+        larder.ends(2, &["restore", "2001-01-01", "--to", &server.url()])?.says("there is no backup")?;
         larder.ends(2, &["restore", "soon", "--to", &server.url()])?;
         larder.ends(2, &["restore", "latest"])?;
 
