@@ -34,7 +34,7 @@ enum Damage {
     Cut { at: usize },
 }
 
-/// Numbers that are the same in every run (SplitMix64, Steele, Lea and Flood, 2014).
+/// Numbers that are the same in every run (`SplitMix64`, Steele, Lea and Flood, 2014).
 struct Seeded(u64);
 
 impl Seeded {
@@ -48,7 +48,11 @@ impl Seeded {
 
     fn damage(&mut self, length: usize) -> Damage {
         let at = self.below(length);
-        if self.below(4) == 0 { Damage::Cut { at } } else { Damage::Flip { at, bit: self.below(8) as u32 } }
+        if self.below(4) == 0 {
+            Damage::Cut { at }
+        } else {
+            Damage::Flip { at, bit: u32::try_from(self.below(8)).unwrap() }
+        }
     }
 }
 
@@ -163,10 +167,9 @@ async fn nothing_stays_hidden(form: Form, seed: u64) {
         let (path, bytes) = &objects[place % objects.len()];
         let damage = seeded.damage(bytes.len());
         stored.put(path, damage.done_to(bytes).into()).await;
-        let seen = std::panic::AssertUnwindSafe(stored.is_found(path));
-        if futures_util::FutureExt::catch_unwind(seen).await.is_err() {
-            panic!("{form:?}: {damage:?} of the {} bytes of {path} was not found", bytes.len());
-        }
+        let looking = std::panic::AssertUnwindSafe(stored.is_found(path));
+        let found = futures_util::FutureExt::catch_unwind(looking).await;
+        assert!(found.is_ok(), "{form:?}: {damage:?} of the {} bytes of {path} was not found", bytes.len());
         stored.put(path, bytes.clone()).await;
     }
     assert!(!stored.found(VerificationLevel::Structure, &stored.keyring).await, "{form:?} is sound again");

@@ -24,7 +24,8 @@ fn two_backups_and_a_prune_at_once() -> Result<()> {
         ensure!(pruned.code == 0, "{pruned:#?}");
         let (mut listed, list) = (kept.sound()?, kept.list()?);
         ensure!(list["unfinished"] == serde_json::json!([]), "{list:#}");
-        (listed.sort(), made.sort());
+        listed.sort();
+        made.sort();
         ensure!(listed == made, "{listed:?} are listed, {made:?} were made");
     }
     Ok(())
