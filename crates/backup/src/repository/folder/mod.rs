@@ -25,6 +25,8 @@ use temporary::Temporary;
 use upload::Upload;
 use walk::{place, walk};
 
+use super::layout::BACKUPS;
+
 /// A local folder as a store.
 ///
 /// A file is written beside its place, readable by its owner alone, put on the disk, and then given its name. Symbolic links
@@ -46,8 +48,16 @@ impl Folder {
     /// Returns what writers that were killed have left behind.
     pub(crate) async fn temporary(&self) -> Result<Vec<ObjectMeta>> {
         let root = self.root.clone();
-        let found = blocking(move || walk(&root, &Location::default(), true)).await?;
-        found.map(|found| found.temporary).map_err(|error| failed(&self.root, error))
+        // Folders beside the backups are someone else's, and may be closed to us.
+        let places = [(Location::default(), false), (Location::from(BACKUPS), true)];
+        let look = move || -> io::Result<Vec<ObjectMeta>> {
+            let mut temporary = Vec::new();
+            for (place, is_deep) in places {
+                temporary.extend(walk(&root, &place, is_deep)?.temporary);
+            }
+            Ok(temporary)
+        };
+        blocking(look).await?.map_err(|error| failed(&self.root, error))
     }
 
     fn place(&self, location: &Location) -> Result<PathBuf> {
