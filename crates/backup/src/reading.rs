@@ -18,6 +18,7 @@ use crate::{
     census::{self, Census},
     packing::unpack,
     passage::{self, Feed, PieceReader},
+    repository::hex,
     thread::{self, Work},
 };
 
@@ -112,16 +113,7 @@ async fn hand_on(
             feed = Some(open);
         }
     }
-    Ok((Arrived { bytes, sha256: hexadecimal(&sum.finalize()) }, feed))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // A string takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok((Arrived { bytes, sha256: hex(&sum.finalize()) }, feed))
 }
 
 /// Reads an artifact and looks at its size and sum alone; says how they are not what the manifest says.

@@ -246,7 +246,7 @@ fn storage(what: impl Into<String>) -> impl FnOnce(object_store::Error) -> Error
     move |source| Error::Storage { what, source }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");

@@ -45,7 +45,7 @@ impl LiveRestore {
                 outcome.left_out = passed.left_out;
             }
             Err(Error::Stopped) => outcome.stopped = true,
-            Err(error) => outcome.ended_by = outcome.ended_by.or(Some(with_causes(&error))),
+            Err(error) => outcome.ended_by = outcome.ended_by.or(Some(error.with_causes())),
         }
         Ok(outcome)
     }
@@ -80,7 +80,7 @@ impl LiveRestore {
                     Some(Piece::Keys(batch)) => match clients.of_database(batch.database).await {
                         Ok(client) => under_way.push(self.batch(client, batch, looked)),
                         Err(error) => {
-                            outcome.ended_by = Some(with_causes(&error));
+                            outcome.ended_by = Some(error.with_causes());
                             goes_on = false;
                         }
                     },
@@ -132,16 +132,4 @@ impl<'r> Clients<'r> {
         self.known.insert(database, client.clone());
         Ok(client)
     }
-}
-
-/// The message with those of its causes.
-pub(super) fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
