@@ -2,6 +2,9 @@
 
 mod finding;
 mod health;
+mod series;
+mod statistics;
+mod trend;
 mod wording;
 
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
@@ -9,3 +12,6 @@ pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
 };
+pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
+pub use statistics::MannKendall;
+pub use trend::{Better, Level, LevelChange, Slope, Trend, TrendOptions, TrendWord, judge_trend};

@@ -7,7 +7,7 @@ use larder_metrics_model::{
     NodeAddress, NodeKind, NodeObservation, Observed, Skipped,
 };
 
-use crate::facts::{cache, failed, judge, machine, node};
+use crate::health::facts::{cache, failed, judge, machine, node};
 
 const PRIMARY: &str = "# Server\r\nredis_version:8.0.2\r\nredis_mode:standalone\r\nuptime_in_seconds:864000\r\n\
     # Clients\r\nconnected_clients:412\r\nmaxclients:10000\r\nblocked_clients:2\r\n\

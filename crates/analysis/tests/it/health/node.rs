@@ -3,7 +3,7 @@
 use larder_analysis::{CheckState, Severity, Status};
 use larder_metrics_model::{FailureKind, NodeAddress, NodeKind, NodeObservation, Observed};
 
-use crate::facts::{cache, check, failed, found, judge, judge_info, node, state, table};
+use crate::health::facts::{cache, check, failed, found, judge, judge_info, node, state, table};
 
 use CheckState::{Critical, Ok, Skipped, Unknown, Warning};
 

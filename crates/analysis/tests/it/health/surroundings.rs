@@ -6,7 +6,7 @@ use larder_metrics_model::{
     NodeAddress, NodeKind, NodeObservation, Observed, Skipped as NotSeen,
 };
 
-use crate::facts::{cache, failed, found, judge, machine, node, sentinel, state, with_view};
+use crate::health::facts::{cache, failed, found, judge, machine, node, sentinel, state, with_view};
 
 use CheckState::{Critical, Ok, Skipped, Unknown, Warning};
 

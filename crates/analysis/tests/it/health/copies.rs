@@ -2,7 +2,7 @@
 
 use larder_analysis::{CheckState, Status};
 
-use crate::facts::{judge_info, table};
+use crate::health::facts::{judge_info, table};
 
 use CheckState::{Critical, Ok, Skipped, Warning};
 

@@ -9,7 +9,7 @@ use larder_metrics_model::{
 };
 use proptest::prelude::*;
 
-use crate::facts::{cache, failed, judge, machine, node};
+use crate::health::facts::{cache, failed, judge, machine, node};
 
 /// Fields that are judged, so that arbitrary text reaches the judgements and not only the parser.
 const FIELDS: &[&str] = &[

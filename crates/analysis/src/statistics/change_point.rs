@@ -1,0 +1,142 @@
+//! Where the level of values changed.
+
+use super::{median, order::number, ranks, spread, theil_sen};
+
+/// A place at which the level changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Split {
+    /// The first value of the new level.
+    pub(crate) place: usize,
+    /// The median before, back to the change before it.
+    pub(crate) before: f64,
+    /// The median from there to the next change.
+    pub(crate) after: f64,
+    /// How probable as much of a change is where there is none.
+    pub(crate) p_value: f64,
+}
+
+/// A level has so many values at least.
+const SHORTEST: usize = 3;
+/// A change is one where it is more probable than this that it is none.
+const SIGNIFICANCE: f64 = 0.05;
+/// Levels are this many times further apart than values lie around them.
+const LEAST_DEVIATIONS: f64 = 2.0;
+
+/// Finds the places at which the level changed, in the order of time: the values are divided in two where the test of Pettitt
+/// (1979), <https://doi.org/10.2307/2346729>, sees the greatest change, and each part again, as in binary segmentation. Then a
+/// change between two parts is taken back, the least first, where one straight line describes both better than their two levels do,
+/// so that a slope is none, or where the levels are no further apart than chance makes them.
+pub(crate) fn splits(values: &[f64]) -> Vec<Split> {
+    let mut places = Vec::new();
+    divide(values, 0, &mut places);
+    places.sort_by_key(|(place, _)| *place);
+    while let Some(least) = least_of_those_that_are_none(values, &places) {
+        places.remove(least);
+    }
+    let of = |(at, (place, p_value)): (usize, &(usize, f64))| {
+        let (begin, end) = around(values, &places, at);
+        let level = |part: &[f64]| median(&mut part.to_vec()).unwrap_or_default();
+        let (before, after) = (level(&values[begin..*place]), level(&values[*place..end]));
+        Split { place: *place, before, after, p_value: *p_value }
+    };
+    places.iter().enumerate().map(of).collect()
+}
+
+fn divide(values: &[f64], offset: usize, places: &mut Vec<(usize, f64)>) {
+    let Some((place, p_value)) = pettitt(values).filter(|(_, p_value)| *p_value < SIGNIFICANCE) else {
+        return;
+    };
+    places.push((offset + place, p_value));
+    divide(&values[..place], offset, places);
+    divide(&values[place..], offset + place, places);
+}
+
+/// Where the part before a change begins, and the one behind it ends.
+fn around(values: &[f64], places: &[(usize, f64)], at: usize) -> (usize, usize) {
+    let begin = at.checked_sub(1).map_or(0, |before| places[before].0);
+    let end = places.get(at + 1).map_or(values.len(), |(place, _)| *place);
+    (begin, end)
+}
+
+fn least_of_those_that_are_none(values: &[f64], places: &[(usize, f64)]) -> Option<usize> {
+    let evidence = |at: usize| {
+        let (begin, end) = around(values, places, at);
+        evidence(&values[begin..end], places[at].0 - begin)
+    };
+    let none = (0..places.len()).map(|at| (at, evidence(at))).filter(|(_, evidence)| *evidence <= 1.0);
+    none.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at)
+}
+
+/// The place of the greatest change of rank, and how probable it is by chance.
+fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
+    if values.len() < 2 * SHORTEST {
+        return None;
+    }
+    let count = number(values.len());
+    let (ranks, _) = ranks(values);
+    let mut passed = 0.0;
+    let mut greatest = (0, 0.0_f64);
+    for (place, rank) in ranks.iter().enumerate() {
+        passed += rank;
+        let before = place + 1;
+        let u = (2.0 * passed - number(before) * (count + 1.0)).abs();
+        if before >= SHORTEST && before <= values.len() - SHORTEST && u > greatest.1 {
+            greatest = (before, u);
+        }
+    }
+    let (place, k) = greatest;
+    let p_value = (2.0 * (-6.0 * k * k / (count.powi(3) + count * count)).exp()).min(1.0);
+    (place > 0).then_some((place, p_value))
+}
+
+/// What speaks for two levels against a slope and against noise; more than 1 where both are the worse explanation.
+fn evidence(values: &[f64], place: usize) -> f64 {
+    let (before, after) = values.split_at(place);
+    let level = |part: &[f64]| median(&mut part.to_vec()).unwrap_or_default();
+    let (lower, upper) = (level(before), level(after));
+    let rest: Vec<f64> =
+        before.iter().map(|value| value - lower).chain(after.iter().map(|value| value - upper)).collect();
+    let steps: Vec<f64> = (0..values.len()).map(number).collect();
+    let Some(line) = theil_sen(&steps, values, 0.0) else { return 0.0 };
+    let beside_line: f64 = values
+        .iter()
+        .zip(&steps)
+        .map(|(value, step)| (value - line.intercept - line.slope * step).abs())
+        .sum();
+    let beside_levels: f64 = rest.iter().map(|it| it.abs()).sum();
+    let apart = (upper - lower).abs() / (LEAST_DEVIATIONS * spread(&rest).unwrap_or_default());
+    let against_line = beside_line / beside_levels;
+    // Nothing beside the levels, and nothing between them, are no evidence.
+    [apart, against_line]
+        .into_iter()
+        .map(|it| if it.is_nan() { 0.0 } else { it })
+        .fold(f64::INFINITY, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(count: u32) -> impl Iterator<Item = f64> {
+        (0..count).map(|step| (f64::from(step) * 12.9898).sin() * 43_758.547 % 1.0)
+    }
+
+    #[test]
+    fn two_steps_are_found_where_they_are() {
+        let values: Vec<f64> =
+            noise(60).enumerate().map(|(at, it)| it + [10.0, 20.0, 5.0][at / 20]).collect();
+        let found = splits(&values);
+        assert_eq!(found.iter().map(|split| split.place).collect::<Vec<_>>(), [20, 40]);
+        assert!((found[0].before - 10.0).abs() < 0.5 && (found[0].after - 20.0).abs() < 0.5);
+        assert!((found[1].after - 5.0).abs() < 0.5, "{found:?}");
+    }
+
+    #[test]
+    fn a_slope_noise_and_a_constant_have_none() {
+        let slope: Vec<f64> = noise(60).enumerate().map(|(at, it)| it + at as f64).collect();
+        assert_eq!(splits(&slope), []);
+        assert_eq!(splits(&noise(60).collect::<Vec<_>>()), []);
+        assert_eq!(splits(&[1.0; 60]), []);
+        assert_eq!(splits(&[1.0, 9.0]), []);
+    }
+}

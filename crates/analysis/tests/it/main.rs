@@ -1,0 +1,4 @@
+//! Judgements, as those see them who link the crate.
+
+mod health;
+mod trend;
