@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF as _, Normal};
 use super::{Better, Level, LevelChange, Slope, Trend, TrendWord};
 use crate::{
     series::{Step, Summarise, Summary, TimeSeries},
-    statistics::{Line, MannKendall, splits, theil_sen},
+    statistics::{MannKendall, splits, theil_sen},
 };
 
 /// How a trend is judged.
@@ -62,22 +62,19 @@ pub fn judge_trend(series: &TimeSeries, options: &TrendOptions) -> Trend {
     });
     trend.significance = Some(test);
     trend.changes = points.changes();
-    let level = trend.level.map_or(0.0, |level| level.median);
-    let matters = change_over_all(&points, &line, &trend.changes) > options.least_change * level.abs();
-    trend.word = if test.p_value < options.significance && matters {
+    let least = options.least_change * trend.level.map_or(0.0, |level| level.median.abs());
+    let days = points.days.last().copied().unwrap_or_default();
+    let in_steps = trend.changes.first().zip(trend.changes.last());
+    let in_steps = in_steps.map_or(0.0, |(first, last)| last.after - first.before);
+    trend.word = if test.p_value < options.significance && (line.slope * days).abs() > least {
         TrendWord::of(test.tau, options.better)
+    } else if in_steps.abs() > least {
+        // Steps, which no slope sees; each of them is more than chance.
+        TrendWord::of(in_steps, options.better)
     } else {
         TrendWord::Stable
     };
     trend
-}
-
-/// By how much the metric changed: steadily, or in steps, which no slope sees.
-fn change_over_all(points: &Points, line: &Line, changes: &[LevelChange]) -> f64 {
-    let days =
-        points.days.last().copied().unwrap_or_default() - points.days.first().copied().unwrap_or_default();
-    let in_steps = changes.first().zip(changes.last()).map_or(0.0, |(first, last)| last.after - first.before);
-    (line.slope * days).abs().max(in_steps.abs())
 }
 
 fn quantile_of_normal(share: f64) -> f64 {
