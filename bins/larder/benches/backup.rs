@@ -52,12 +52,11 @@ fn main() -> Result<()> {
     let file = folder.path().join("data.rdb");
     write_query_cache(&file, keys)?;
     // Servers hold back a diskless fork so that more replicas may come; that is waited for by all ways alike, and says nothing.
-    let server = TestServer::builder(&program)
-        .config("repl-diskless-sync-delay 0")
-        .config("enable-debug-command local")
-        .start()?;
+    let mut server = TestServer::builder(&program).config("repl-diskless-sync-delay 0").start()?;
+    server.kill()?;
     fs::rename(&file, server.folder().join("dump.rdb"))?;
-    server.run::<()>(&["DEBUG", "RELOAD", "NOSAVE"])?;
+    server.restart()?;
+    server.finish_loading()?;
     let found: u64 = server.run(&["DBSIZE"])?;
     ensure!(found == keys, "the server has {found} keys instead of {keys}");
     let cli = program.path.with_file_name(format!("{}-cli", program.product));
