@@ -5,6 +5,7 @@ mod capability;
 mod client;
 mod dump;
 mod error;
+mod functions;
 mod glob;
 #[cfg(feature = "http")]
 mod http_stats;
@@ -23,6 +24,7 @@ pub use capability::{Availability, Capabilities, Capability};
 pub use client::{CacheClient, open};
 pub use dump::{Dump, DumpFacts, DumpMethod, DumpOptions, DumpShard, DumpSource};
 pub use error::{Error, Result, Source};
+pub use functions::FunctionLibrary;
 #[cfg(feature = "http")]
 pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};
 pub use keys::{

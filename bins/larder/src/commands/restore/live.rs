@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chrono::Utc;
 use larder_backup::{
     BackupId, Existing, Kind, LiveOutcome, LivePlan, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
-    LiveVerified, Manifest, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
+    LiveVerified, Manifest, OthersOutcome, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
 };
 use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, open};
 use larder_metrics_model::Role;
@@ -33,16 +33,40 @@ struct Printed<'a> {
     applied: bool,
     plan: &'a LivePlan,
     safety_backup: Option<&'a BackupId>,
+    way_back: Option<String>,
     outcome: Option<&'a LiveOutcome>,
+    others: Option<&'a OthersOutcome>,
     verified: Option<&'a LiveVerified>,
 }
 
 /// What was done.
 #[derive(Default)]
 struct Done {
-    safety: Option<BackupId>,
+    before: Before,
     outcome: Option<LiveOutcome>,
+    others: Option<OthersOutcome>,
     verified: Option<LiveVerified>,
+}
+
+/// What is known of the cache as it was before.
+#[derive(Default)]
+enum Before {
+    /// Nothing was kept of it.
+    #[default]
+    NotKept,
+    /// It held no key.
+    Empty,
+    /// It is in a backup.
+    Kept(BackupId),
+}
+
+impl Before {
+    fn id(&self) -> Option<&BackupId> {
+        match self {
+            Self::Kept(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -55,7 +79,7 @@ pub(super) async fn run(
     let client = open(url, &patient(settings)).await?;
     let rate = args.rate.unwrap_or(if url.is_embedded() { Rate::Max } else { Rate::Governed });
     let paced = Paced::of(&client, rate, Role::Primary).await;
-    let mut options = key_options(&args.keys, settings)?;
+    let mut options = key_options(&args.keys, url, settings)?;
     options.force = args.force;
     options.pace = paced.pace.clone();
     options.stop = stop::on_ctrl_c();
@@ -74,15 +98,19 @@ pub(super) async fn run(
     let mut done = Done::default();
     if args.apply && plan.may_go() {
         if !args.no_safety_backup {
-            done.safety =
+            done.before =
                 safety_backup(&client, place, manifest, settings, (rate, &paced, args.force)).await?;
         }
         let shown = work::show(progress.clone(), settings, "restore");
         progress.begin_with(manifest);
         let applied = restore.apply(&plan).await;
         shown.end();
-        let outcome = applied.with_context(|| way_back(done.safety.as_ref()))?;
-        if outcome.is_whole() {
+        let outcome = applied.with_context(|| ended(&done.before))?;
+        if args.keys.exact && outcome.is_whole() {
+            let removed = remove_others(&restore, &done.before, place, &reading).await;
+            done.others = Some(removed.with_context(|| ended(&done.before))?);
+        }
+        if outcome.is_whole() && done.others.as_ref().is_none_or(OthersOutcome::is_whole) {
             let shown = work::show(progress.clone(), settings, "compare");
             progress.begin_with(manifest);
             let verified = restore.verify().await;
@@ -92,7 +120,20 @@ pub(super) async fn run(
         done.outcome = Some(outcome);
     }
     print(args, place, manifest, &plan, &done, settings)?;
-    Ok(exit_code(args, &plan, &done))
+    Ok(exit_code(&plan, &done))
+}
+
+/// Removes what the backup does not have. A cache that was empty held nothing else.
+async fn remove_others(
+    restore: &LiveRestore,
+    before: &Before,
+    place: &RepositoryPlace,
+    reading: &ReadingOptions,
+) -> Result<OthersOutcome> {
+    let Some(id) = before.id() else { return Ok(OthersOutcome::default()) };
+    let manifest = place.repository.manifest(id).await?;
+    let before = LiveSource::of_backup(&place.repository, &manifest, reading);
+    Ok(restore.remove_others(&before).await?)
 }
 
 /// A value may be large, and its answer takes as long as its bytes do.
@@ -121,7 +162,10 @@ fn target(url: &CacheUrl, settings: &Settings) -> LiveTarget {
     }
 }
 
-fn key_options(args: &KeyArgs, settings: &Settings) -> Result<LiveRestoreOptions> {
+fn key_options(args: &KeyArgs, url: &CacheUrl, settings: &Settings) -> Result<LiveRestoreOptions> {
+    if args.exact {
+        check_exact(args, url)?;
+    }
     let mut options = LiveRestoreOptions::default();
     if !args.databases.is_empty() {
         options.filter.databases = Some(args.databases.iter().copied().collect());
@@ -136,10 +180,28 @@ fn key_options(args: &KeyArgs, settings: &Settings) -> Result<LiveRestoreOptions
         TtlName::Rebase => TtlChoice::Rebase,
         TtlName::Drop => TtlChoice::Drop,
     };
-    options.existing = if args.overwrite { Existing::Overwrite } else { Existing::Leave };
+    options.exact = args.exact;
+    options.existing = if args.overwrite || args.exact { Existing::Overwrite } else { Existing::Leave };
     options.databases.into_database = args.into_database;
     options.functions = !args.no_functions;
     Ok(options)
+}
+
+/// With a part of the backup, or other TTLs, it is not defined what the backup does not have.
+fn check_exact(args: &KeyArgs, url: &CacheUrl) -> Result<()> {
+    if !matches!(args.ttl, TtlName::Keep) {
+        return Err(
+            UsageError("--exact keeps TTLs as they are in the backup: leave --ttl out".to_owned()).into()
+        );
+    }
+    let named = u64::from(url.database());
+    let is_the_named_one = named > 0 && args.databases.iter().all(|database| *database == named);
+    if args.databases.is_empty() || is_the_named_one {
+        return Ok(());
+    }
+    let words = "--exact goes with --database only where the URL of the cache names the same database, as in \
+                 `--to redis://HOST/3 --database 3`";
+    Err(UsageError(words.to_owned()).into())
 }
 
 type Holds = dyn Fn(&[u8]) -> bool + Send + Sync;
@@ -185,7 +247,7 @@ async fn safety_backup(
     manifest: &Manifest,
     settings: &Settings,
     (rate, paced, force): (Rate, &Paced, bool),
-) -> Result<Option<BackupId>> {
+) -> Result<Before> {
     let mut options = backup_options(settings, rate)?;
     options.dump.pace = paced.pace.clone();
     options.force = force;
@@ -197,7 +259,7 @@ async fn safety_backup(
     options.metrics = larder_backup::FileSet::default();
     options.stop = stop::on_ctrl_c();
     if is_empty(client).await {
-        return Ok(None);
+        return Ok(Before::Empty);
     }
     let shown = work::show(options.progress.clone(), settings, "safety backup");
     let made = create_backup(client, &place.repository, &options, Utc::now()).await;
@@ -209,7 +271,7 @@ async fn safety_backup(
         ),
     })?;
     message::note(&format!("backed up first: {}", made.manifest.id));
-    Ok(Some(made.manifest.id))
+    Ok(Before::Kept(made.manifest.id))
 }
 
 async fn is_empty(client: &CacheClient) -> bool {
@@ -224,11 +286,30 @@ async fn is_empty(client: &CacheClient) -> bool {
     true
 }
 
-fn way_back(safety: Option<&BackupId>) -> String {
-    safety.map_or_else(
+fn ended(before: &Before) -> String {
+    before.id().map_or_else(
         || "the restore".to_owned(),
         |id| format!("the restore (what was there before is in {id})"),
     )
+}
+
+/// How what was done is taken back: the command that does it.
+fn way_back(args: &RestoreArgs, place: &RepositoryPlace, done: &Done) -> Option<String> {
+    let id = match &done.before {
+        Before::NotKept => return None,
+        Before::Empty => return Some("the cache was empty before".to_owned()),
+        Before::Kept(id) => id,
+    };
+    let url = args.to.as_ref()?;
+    let database = match url.database() {
+        0 => String::new(),
+        database => format!(" --database {database}"),
+    };
+    Some(format!(
+        "larder restore {id} --repository {} --to {}{database} --exact --apply",
+        place.name,
+        url.name()
+    ))
 }
 
 fn print(
@@ -245,14 +326,16 @@ fn print(
             repository: &place.name,
             applied: args.apply,
             plan,
-            safety_backup: done.safety.as_ref(),
+            safety_backup: done.before.id(),
+            way_back: way_back(args, place, done),
             outcome: done.outcome.as_ref(),
+            others: done.others.as_ref(),
             verified: done.verified.as_ref(),
         })?;
     } else {
         stdout::text(&people::plan(manifest, plan))?;
         if let Some(outcome) = &done.outcome {
-            stdout::text(&people::outcome(outcome, done.verified.as_ref()))?;
+            stdout::text(&people::outcome(outcome, done.others.as_ref(), done.verified.as_ref()))?;
         }
     }
     for note in &plan.notes {
@@ -270,7 +353,16 @@ fn print(
     for failure in outcome.failures.iter().chain(&outcome.ended_by) {
         message::error(failure);
     }
-    if !outcome.is_whole() {
+    for failure in done.others.iter().flat_map(|others| others.failures.iter().chain(&others.ended_by)) {
+        message::error(&format!("not removed: {failure}"));
+    }
+    let changed = outcome.restored + outcome.overwritten + outcome.functions;
+    if changed + done.others.as_ref().map_or(0, |others| others.removed) > 0
+        && let Some(words) = way_back(args, place, done)
+    {
+        message::hint(&format!("the way back: {words}"));
+    }
+    if !outcome.is_whole() || done.others.as_ref().is_some_and(|others| !others.is_whole()) {
         message::hint("the same command goes on: what is there already is left alone");
     }
     let verified = done.verified.as_ref();
@@ -283,6 +375,13 @@ fn print(
     {
         let words = format!("not as it is in the backup: {key}");
         if is_whole { message::note(&words) } else { message::error(&words) }
+    }
+    for words in verified.iter().flat_map(|verified| &verified.function_notes) {
+        if is_whole { message::warning(words) } else { message::error(words) }
+    }
+    let overwrites = args.keys.overwrite || args.keys.exact;
+    if verified.is_some_and(|verified| verified.functions_differing > 0) && !overwrites {
+        message::hint("--overwrite puts the function libraries of the backup in the place of others");
     }
     report::write(&written(args, place, manifest, plan, done), settings);
     Ok(())
@@ -299,9 +398,9 @@ fn written(
     let mut written =
         RecoveryReport::new(now(), backup, args.which.text().to_owned(), plan.target.name.clone());
     written.ok = is_whole(done);
-    written.way_back = done.safety.as_ref().map(|id| format!("backup {id} in {}", place.name));
+    written.way_back = way_back(args, place, done);
     if let Some(outcome) = &done.outcome {
-        let text = people::outcome(outcome, done.verified.as_ref());
+        let text = people::outcome(outcome, done.others.as_ref(), done.verified.as_ref());
         written.lines = text.lines().map(str::to_owned).collect();
     }
     let server = plan.target.server.as_deref().unwrap_or("embedded");
@@ -311,24 +410,24 @@ fn written(
 
 /// What was there and differs was left alone on purpose, and is no failure.
 fn is_whole(done: &Done) -> bool {
-    let left_alone: u64 = done.outcome.iter().flat_map(|outcome| outcome.left_alone.values()).sum();
-    done.outcome.as_ref().is_some_and(LiveOutcome::is_whole)
-        && done.verified.as_ref().is_some_and(|verified| {
-            verified.missing == 0
-                && verified.failed == 0
-                && !verified.stopped
-                && verified.differing <= left_alone
-        })
+    done.outcome.as_ref().zip(done.verified.as_ref()).is_some_and(|(outcome, verified)| {
+        outcome.is_whole()
+            && done.others.as_ref().is_none_or(OthersOutcome::is_whole)
+            && people::is_as_asked(outcome, verified)
+    })
 }
 
-fn exit_code(args: &RestoreArgs, plan: &LivePlan, done: &Done) -> ExitCode {
+fn exit_code(plan: &LivePlan, done: &Done) -> ExitCode {
     if !plan.may_go() {
         return ExitCode::from(FAILED);
     }
     match &done.outcome {
         None => ExitCode::SUCCESS,
         Some(_) if is_whole(done) => ExitCode::SUCCESS,
-        Some(outcome) if args.apply && outcome.restored == 0 => ExitCode::from(FAILED),
+        Some(outcome) if outcome.restored + outcome.overwritten + outcome.functions == 0 => {
+            let removed = done.others.as_ref().map_or(0, |others| others.removed);
+            ExitCode::from(if removed > 0 { PARTIAL } else { FAILED })
+        }
         Some(_) => ExitCode::from(PARTIAL),
     }
 }

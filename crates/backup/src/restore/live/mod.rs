@@ -9,6 +9,7 @@ mod bring_back;
 mod choice;
 mod functions;
 mod options;
+mod others;
 mod outcome;
 mod paced;
 mod plan;
@@ -22,6 +23,7 @@ mod target;
 mod verify;
 
 pub use options::{DatabaseMap, Existing, KeyFilter, LiveRestoreOptions, Rename, TtlChoice};
+pub use others::{LiveOthers, OthersOutcome};
 pub use outcome::{LiveOutcome, LiveVerified};
 pub use plan::{LiveKeys, LivePlan};
 pub use progress::LiveProgress;

@@ -15,6 +15,7 @@ use super::{
     LiveKeys, LivePlan, LiveRestore,
     batches::new_name,
     choice::{Choice, Fate},
+    others::KeyNames,
     reading::{Image, each_record, is_rewritten, value_for},
     room::{Room, judge},
     target::Looked,
@@ -33,8 +34,12 @@ impl LiveRestore {
     ///
     /// # Errors
     /// [`Error::Dump`] for a dump that is not sound, with its shard and the offset; [`Error::Cache`] where the cache cannot be
-    /// asked, whatever opening a dump gives, and [`Error::Stopped`].
+    /// asked, whatever opening a dump gives, and [`Error::Stopped`]; [`Error::Refused`] where the cache is to hold what the backup
+    /// holds ([`LiveRestoreOptions::exact`](super::LiveRestoreOptions::exact)), and not all of it is to come as it is.
     pub async fn plan(&self) -> Result<LivePlan> {
+        if self.options.exact {
+            self.check_exact()?;
+        }
         let looked = self.target.look().await?;
         let choice = self.choice(&looked);
         let mut tally = Tally::default();
@@ -81,6 +86,9 @@ impl LiveRestore {
         plan.comes = tally.comes;
         self.judge_databases(&mut plan, &looked).await;
         self.judge_room(&mut plan, &looked).await?;
+        if self.options.exact && plan.may_go() {
+            plan.others = Some(self.count_others(&tally.names, &looked).await?);
+        }
         plan.target = looked.facts;
         Ok(plan)
     }
@@ -89,14 +97,15 @@ impl LiveRestore {
         for (database, keys) in &plan.comes.by_database {
             if let Some(only) = looked.only_database.filter(|only| only != database) {
                 plan.refusals.push(format!(
-                    "{keys} keys go into database {database}, and there is database {only} only; \
-                     into_database says where they go"
+                    "{keys} keys go into database {database}, and database {only} is the only one that is meant; \
+                     --into-database says where they go"
                 ));
             } else if looked.refusals.is_empty()
                 && let Err(why) = self.try_database(*database).await
             {
-                plan.refusals
-                    .push(format!("database {database}, into which {keys} keys go, cannot be used: {why}"));
+                plan.refusals.push(format!(
+                    "{keys} keys go into database {database}, which cannot be used: {why}; --into-database says where they go"
+                ));
             }
         }
         let goes = |from: &u64| self.options.databases.of(*from);
@@ -212,6 +221,8 @@ struct Tally {
     unloadable: BTreeMap<String, (u64, KeyName)>,
     too_large: Option<(u64, KeyName)>,
     others: BTreeSet<String>,
+    /// Of the keys that come, where it matters.
+    names: KeyNames,
 }
 
 impl Tally {
@@ -232,6 +243,7 @@ impl Tally {
             self.too_large.get_or_insert((0, example)).0 += keys;
         }
         self.others.extend(other.others);
+        self.names.add(other.names);
     }
 
     fn judge(&self, plan: &mut LivePlan, server: Option<Server>) {
@@ -305,6 +317,11 @@ fn tally_of(restore: &LiveRestore, shard: usize, server: Option<Server>, choice:
         match record {
             Record::Key(entry) => {
                 let fate = choice.fate(entry.key(), entry.kind(), &entry.meta(), dated.taken_at_ms);
+                if let Fate::Comes { database, .. } = fate
+                    && choice.options.exact
+                {
+                    tally.names.insert(database, entry.key());
+                }
                 let before = tally.comes.serialised_bytes;
                 tally.take(entry, fate, dated.server)?;
                 choice.options.progress.add(1, tally.comes.serialised_bytes - before);

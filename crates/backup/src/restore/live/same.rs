@@ -59,7 +59,7 @@ impl Comparer {
 }
 
 /// Tells whether a key ends when it should.
-fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
+pub(super) fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
     match (expected_ms, found.expires_at_ms) {
         (Some(expected), Some(found)) => expected.abs_diff(found) <= TOLERANCE_MS,
         // Servers before Redis 7.0 do not tell the moment.

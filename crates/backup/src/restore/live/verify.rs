@@ -1,6 +1,6 @@
 //! Comparing what is there with the backup.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use larder_cache_client::CacheClient;
@@ -10,6 +10,7 @@ use super::{
     apply::{AT_ONCE, Clients},
     batches::{Batch, Batches, Piece},
     bring_back::{FETCH_COMMANDS, FETCHED_KEYS, Found},
+    functions::compare_functions,
     same::{Comparer, Verdict},
     target::Looked,
 };
@@ -17,7 +18,8 @@ use crate::{Error, Result};
 
 impl LiveRestore {
     /// Reads back every key that should be there, and compares it with the backup: its value, and the moment at which it ends
-    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference.
+    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference. Function
+    /// libraries are compared with those of every primary, where they were brought back.
     ///
     /// # Errors
     /// [`Error::Dump`] for a dump that is not sound, and [`Error::Cache`] where the cache cannot be asked. Single keys that
@@ -39,6 +41,7 @@ impl LiveRestore {
         let at_once = if self.options.pace.overlaps() { AT_ONCE } else { 1 };
         let mut verified = LiveVerified::default();
         let mut clients = Clients::of(self);
+        let mut functions = BTreeSet::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, LiveVerified>> = FuturesUnordered::new();
         let mut goes_on = true;
         loop {
@@ -51,15 +54,21 @@ impl LiveRestore {
                 }
                 piece = batches.next(), if goes_on && under_way.len() < at_once => match piece {
                     None => goes_on = false,
-                    Some(Piece::Function(_)) => {}
+                    Some(Piece::Function(code)) => {
+                        functions.insert(code);
+                    }
                     Some(Piece::Keys(batch)) => {
                         let client = clients.of_database(batch.database).await?;
                         under_way.push(self.compared(client, batch, looked));
                     }
                 },
-                else => return Ok(verified),
+                else => break,
             }
         }
+        if !verified.stopped {
+            verified.add(compare_functions(looked, &functions).await);
+        }
+        Ok(verified)
     }
 
     fn compared<'a>(

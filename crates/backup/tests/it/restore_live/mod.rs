@@ -1,7 +1,9 @@
 //! Keys of a backup in caches that run.
 
 mod choices;
+mod exact;
 mod faults;
+mod functions;
 mod refusals;
 mod setting;
 mod topologies;
