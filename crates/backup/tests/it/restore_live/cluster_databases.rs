@@ -21,7 +21,10 @@ async fn fill(url: &CacheUrl) -> Result<()> {
     for database in [0, 2] {
         let client = open(&url.with_database(database), &ConnectOptions::default()).await?;
         for number in 0..KEYS {
-            client.cache().set(&format!("key:{database}:{number}").into_bytes(), Bytes::from_static(b"v"), None).await?;
+            client
+                .cache()
+                .set(&format!("key:{database}:{number}").into_bytes(), Bytes::from_static(b"v"), None)
+                .await?;
         }
     }
     Ok(())
@@ -31,7 +34,9 @@ fn keys(cluster: &TestCluster, database: u32) -> Result<u64> {
     let mut sum = 0;
     for server in &cluster.servers {
         let line = server.info(&format!("db{database}"))?;
-        sum += line.and_then(|line| line.strip_prefix("keys=")?.split(',').next()?.parse().ok()).unwrap_or(0_u64);
+        sum += line
+            .and_then(|line| line.strip_prefix("keys=")?.split(',').next()?.parse().ok())
+            .unwrap_or(0_u64);
     }
     Ok(sum)
 }
@@ -48,7 +53,8 @@ async fn they_come_back_and_are_refused_where_there_is_one_database() {
 
 async fn comes_back(program: &larder_test_support::ServerProgram) -> Result<()> {
     let several = ["cluster-databases 4"];
-    let (from, to) = (TestCluster::configured(program, &several)?, TestCluster::configured(program, &several)?);
+    let (from, to) =
+        (TestCluster::configured(program, &several)?, TestCluster::configured(program, &several)?);
     let url: CacheUrl = from.url().parse()?;
     fill(&url).await?;
     ensure!([0, 1, 2].map(|database| keys(&from, database).unwrap()) == [200, 0, 200]);

@@ -1,6 +1,7 @@
 //! Keys of a backup in caches that run.
 
 mod choices;
+mod cluster_databases;
 mod exact;
 mod faults;
 mod functions;
