@@ -34,6 +34,7 @@ pub(super) struct Way {
 /// Restores what is not there, and looks at what is.
 pub(super) async fn bring_back(client: &CacheClient, batch: Batch, paced: &Paced, way: &Way) -> LiveOutcome {
     let mut outcome = LiveOutcome::default();
+    let _held = batch.held;
     let is_over = |item: &RestoreItem| item.value.expires_at_ms.is_some_and(|at| at <= way.now_ms);
     let (over, items): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(is_over);
     outcome.expired += over.len() as u64;

@@ -6,6 +6,7 @@
 mod apply;
 mod batches;
 mod bring_back;
+mod budget;
 mod choice;
 mod functions;
 mod options;
