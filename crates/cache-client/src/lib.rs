@@ -33,7 +33,10 @@ pub use keys::{
 };
 pub use memory::{MemoryCache, MemoryOptions};
 pub use options::{ConnectOptions, TlsOptions};
-pub use pace::{Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, ServerSigns, StepTaken};
+pub use pace::{
+    Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, PacedSteps, ServerSigns, StepSize,
+    StepTaken,
+};
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};

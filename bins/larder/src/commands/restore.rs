@@ -1,6 +1,8 @@
 //! `larder restore`.
 
+mod before;
 mod folder;
+mod key_options;
 mod live;
 mod people;
 mod report;

@@ -1,22 +1,24 @@
 //! Restores into a running cache.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
-use chrono::Utc;
 use larder_backup::{
-    BackupId, Existing, Kind, LiveOutcome, LivePlan, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
-    LiveVerified, Manifest, OthersOutcome, ReadingOptions, RecoveryReport, Rename, TtlChoice, create_backup,
+    BackupId, LiveOutcome, LivePlan, LiveRestore, LiveSource, LiveTarget, LiveVerified, Manifest,
+    OthersOutcome, ReadingOptions, RecoveryReport,
 };
-use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, open};
+use larder_cache_client::{CacheUrl, ConnectOptions, open};
 use larder_metrics_model::Role;
-use larder_rdb::Kind as KeyKind;
 use serde::Serialize;
 
-use super::{KeyArgs, RestoreArgs, TtlName, TypeName, people, report};
+use super::{
+    RestoreArgs,
+    before::{Before, ended, safety_backup, way_back},
+    key_options::key_options,
+    people, report,
+};
 use crate::{
-    command_error::{FAILED, PARTIAL, UsageError},
-    commands::backup::{backup_options, family_of},
+    command_error::{FAILED, PARTIAL},
     config::{RepositoryPlace, Settings},
     context::now,
     global::OutputForm,
@@ -46,27 +48,6 @@ struct Done {
     outcome: Option<LiveOutcome>,
     others: Option<OthersOutcome>,
     verified: Option<LiveVerified>,
-}
-
-/// What is known of the cache as it was before.
-#[derive(Default)]
-enum Before {
-    /// Nothing was kept of it.
-    #[default]
-    NotKept,
-    /// It held no key.
-    Empty,
-    /// It is in a backup.
-    Kept(BackupId),
-}
-
-impl Before {
-    fn id(&self) -> Option<&BackupId> {
-        match self {
-            Self::Kept(id) => Some(id),
-            _ => None,
-        }
-    }
 }
 
 pub(super) async fn run(
@@ -162,156 +143,6 @@ fn target(url: &CacheUrl, settings: &Settings) -> LiveTarget {
     }
 }
 
-fn key_options(args: &KeyArgs, url: &CacheUrl, settings: &Settings) -> Result<LiveRestoreOptions> {
-    if args.exact {
-        check_exact(args, url)?;
-    }
-    let mut options = LiveRestoreOptions::default();
-    if !args.databases.is_empty() {
-        options.filter.databases = Some(args.databases.iter().copied().collect());
-    }
-    if !args.types.is_empty() {
-        options.filter.types = Some(args.types.iter().map(|name| KeyKind::from(*name)).collect());
-    }
-    options.filter.keys = name_filter(args, settings)?;
-    options.rename = args.rename.as_deref().map(rename).transpose()?;
-    options.ttl = match args.ttl {
-        TtlName::Keep => TtlChoice::Keep,
-        TtlName::Rebase => TtlChoice::Rebase,
-        TtlName::Drop => TtlChoice::Drop,
-    };
-    options.exact = args.exact;
-    options.existing = if args.overwrite || args.exact { Existing::Overwrite } else { Existing::Leave };
-    options.databases.into_database = args.into_database;
-    options.functions = !args.no_functions;
-    Ok(options)
-}
-
-/// With a part of the backup, or other TTLs, it is not defined what the backup does not have.
-fn check_exact(args: &KeyArgs, url: &CacheUrl) -> Result<()> {
-    if !matches!(args.ttl, TtlName::Keep) {
-        return Err(
-            UsageError("--exact keeps TTLs as they are in the backup: leave --ttl out".to_owned()).into()
-        );
-    }
-    let named = u64::from(url.database());
-    let is_the_named_one = named > 0 && args.databases.iter().all(|database| *database == named);
-    if args.databases.is_empty() || is_the_named_one {
-        return Ok(());
-    }
-    let words = "--exact goes with --database only where the URL of the cache names the same database, as in \
-                 `--to redis://HOST/3 --database 3`";
-    Err(UsageError(words.to_owned()).into())
-}
-
-type Holds = dyn Fn(&[u8]) -> bool + Send + Sync;
-
-fn name_filter(args: &KeyArgs, settings: &Settings) -> Result<Option<Arc<Holds>>> {
-    if args.families.is_empty() && args.prefixes.is_empty() {
-        return Ok(None);
-    }
-    let family_of = family_of(settings)?;
-    let (families, prefixes) = (args.families.clone(), args.prefixes.clone());
-    Ok(Some(Arc::new(move |key: &[u8]| {
-        let of_family = families.is_empty() || families.iter().any(|family| *family == family_of(key));
-        let begins_so =
-            prefixes.is_empty() || prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
-        of_family && begins_so
-    })))
-}
-
-fn rename(text: &str) -> Result<Rename> {
-    let Some((from, to)) = text.split_once('=') else {
-        return Err(UsageError(format!("--rename takes FROM=TO, and `{text}` has no `=`")).into());
-    };
-    Ok(Rename { from_prefix: from.into(), to_prefix: to.into() })
-}
-
-impl From<TypeName> for KeyKind {
-    fn from(name: TypeName) -> Self {
-        match name {
-            TypeName::String => Self::String,
-            TypeName::List => Self::List,
-            TypeName::Set => Self::Set,
-            TypeName::Zset => Self::SortedSet,
-            TypeName::Hash => Self::Hash,
-            TypeName::Stream => Self::Stream,
-        }
-    }
-}
-
-/// A cache that holds keys is backed up before it is changed; one that is empty needs no way back.
-async fn safety_backup(
-    client: &CacheClient,
-    place: &RepositoryPlace,
-    manifest: &Manifest,
-    settings: &Settings,
-    (rate, paced, force): (Rate, &Paced, bool),
-) -> Result<Before> {
-    let mut options = backup_options(settings, rate)?;
-    options.dump.pace = paced.pace.clone();
-    options.force = force;
-    options.method = None;
-    options.kind = Some(Kind::Safety { before_restore_of: manifest.id.clone() });
-    options.layout = larder_backup::Layout::Ours;
-    options.packing.compression = larder_backup::Compression::Zstd;
-    options.configuration = larder_backup::FileSet::default();
-    options.metrics = larder_backup::FileSet::default();
-    options.stop = stop::on_ctrl_c();
-    if is_empty(client).await {
-        return Ok(Before::Empty);
-    }
-    let shown = work::show(options.progress.clone(), settings, "safety backup");
-    let made = create_backup(client, &place.repository, &options, Utc::now()).await;
-    shown.end();
-    let made = made.map_err(|error| match error {
-        stopped @ larder_backup::Error::Stopped => anyhow::Error::new(stopped).context("nothing was changed"),
-        error => anyhow::Error::new(error).context(
-            "the cache could not be backed up first, so nothing was changed; --no-safety-backup goes on",
-        ),
-    })?;
-    message::note(&format!("backed up first: {}", made.manifest.id));
-    Ok(Before::Kept(made.manifest.id))
-}
-
-async fn is_empty(client: &CacheClient) -> bool {
-    let Ok(topology) = client.nodes().discover().await else { return false };
-    for node in topology.nodes {
-        let Ok(info) = node.info().await else { return false };
-        let is_sentinel = node.kind() != larder_metrics_model::NodeKind::Data;
-        if !is_sentinel && info.section("keyspace").next().is_some() {
-            return false;
-        }
-    }
-    true
-}
-
-fn ended(before: &Before) -> String {
-    before.id().map_or_else(
-        || "the restore".to_owned(),
-        |id| format!("the restore (what was there before is in {id})"),
-    )
-}
-
-/// How what was done is taken back: the command that does it.
-fn way_back(args: &RestoreArgs, place: &RepositoryPlace, done: &Done) -> Option<String> {
-    let id = match &done.before {
-        Before::NotKept => return None,
-        Before::Empty => return Some("the cache was empty before".to_owned()),
-        Before::Kept(id) => id,
-    };
-    let url = args.to.as_ref()?;
-    let database = match url.database() {
-        0 => String::new(),
-        database => format!(" --database {database}"),
-    };
-    Some(format!(
-        "larder restore {id} --repository {} --to {}{database} --exact --apply",
-        place.name,
-        url.name()
-    ))
-}
-
 fn print(
     args: &RestoreArgs,
     place: &RepositoryPlace,
@@ -327,7 +158,7 @@ fn print(
             applied: args.apply,
             plan,
             safety_backup: done.before.id(),
-            way_back: way_back(args, place, done),
+            way_back: way_back(args, place, &done.before),
             outcome: done.outcome.as_ref(),
             others: done.others.as_ref(),
             verified: done.verified.as_ref(),
@@ -358,7 +189,7 @@ fn print(
     }
     let changed = outcome.restored + outcome.overwritten + outcome.functions;
     if changed + done.others.as_ref().map_or(0, |others| others.removed) > 0
-        && let Some(words) = way_back(args, place, done)
+        && let Some(words) = way_back(args, place, &done.before)
     {
         message::hint(&format!("the way back: {words}"));
     }
@@ -398,7 +229,7 @@ fn written(
     let mut written =
         RecoveryReport::new(now(), backup, args.which.text().to_owned(), plan.target.name.clone());
     written.ok = is_whole(done);
-    written.way_back = way_back(args, place, done);
+    written.way_back = way_back(args, place, &done.before);
     if let Some(outcome) = &done.outcome {
         let text = people::outcome(outcome, done.others.as_ref(), done.verified.as_ref());
         written.lines = text.lines().map(str::to_owned).collect();

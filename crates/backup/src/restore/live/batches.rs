@@ -14,6 +14,7 @@ use super::{
     LiveRestore, LiveRestoreOptions,
     budget::{ByteBudget, Held},
     choice::{Choice, Fate},
+    first_names::FirstNames,
     planning::READ_AT_ONCE,
     reading::{Dated, Image, each_record, value_for},
     target::Looked,
@@ -78,6 +79,7 @@ impl Batches {
                     sender,
                     budget,
                     most_bytes,
+                    first: FirstNames::of(&restore.options),
                     batches: BTreeMap::new(),
                     passed: Passed::default(),
                 };
@@ -121,6 +123,7 @@ struct Filling {
     sender: mpsc::Sender<Piece>,
     budget: ByteBudget,
     most_bytes: usize,
+    first: FirstNames,
     batches: BTreeMap<u64, Batch>,
     passed: Passed,
 }
@@ -152,8 +155,8 @@ impl Filling {
     /// Tells whether somebody wants more.
     fn take(&mut self, entry: Entry<'_, Image>, dated: Dated, choice: &Choice) -> larder_rdb::Result<bool> {
         let meta = entry.meta();
-        let (database, expires_at_ms) = match choice.fate(entry.key(), entry.kind(), &meta, dated.taken_at_ms)
-        {
+        let fate = choice.fate(entry.key(), entry.kind(), &meta, dated.taken_at_ms);
+        let (database, expires_at_ms) = match self.first.only_first(fate, entry.key()) {
             Fate::Comes { database, expires_at_ms } => (database, expires_at_ms),
             Fate::LeftOut(why) => {
                 *self.passed.left_out.entry(why).or_default() += 1;

@@ -141,6 +141,11 @@ pub struct DatabaseMap {
 }
 
 impl DatabaseMap {
+    /// Tells whether the keys of several databases may go into one.
+    pub(super) fn may_merge(&self) -> bool {
+        self.into_database.is_some() || !self.each.is_empty()
+    }
+
     /// Returns the database that the keys of one of the backup go into.
     #[must_use]
     pub fn of(&self, database: u64) -> u64 {

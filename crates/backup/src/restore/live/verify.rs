@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use larder_cache_client::CacheClient;
+use larder_cache_client::{CacheClient, StepSize};
 
 use super::{
     LiveRestore, LiveVerified, TtlChoice,
@@ -91,7 +91,7 @@ impl LiveRestore {
             };
             let Ok(expected) = tokio::task::spawn_blocking(expecting).await else { return broke_off(keys) };
             let fetch = |keys| client.keys().dump(keys);
-            let found = paced.in_steps(&names, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+            let found = paced.take(&names, StepSize::new(FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
             let now_ms = looked.now_ms();
             let work = move || {
                 let batch = Comparison { database, keeps_ttl, names, expected };

@@ -68,7 +68,11 @@ async fn fields_that_expire_are_refused_where_there_are_none() {
             let live = restore(images, into_server(&target), LiveRestoreOptions::default());
             let plan = live.plan().await.unwrap();
             let [words] = plan.refusals.as_slice() else { panic!("{from} to {to}: {plan:?}") };
-            assert!(words.contains("1 keys") && words.contains("hash:fields"), "{from} to {to}: {words}");
+            assert!(
+                words.contains("does not load hashes with field TTLs: 1 keys")
+                    && words.contains("hash:fields"),
+                "{from} to {to}: {words}"
+            );
             assert!(matches!(live.apply(&plan).await, Err(Error::Refused { .. })));
             assert_eq!(keys(&target).unwrap(), 0);
         }

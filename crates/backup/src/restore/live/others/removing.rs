@@ -3,7 +3,9 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use larder_cache_client::{CacheClient, DumpedValue, GuardedAction, GuardedChange, KeyChange, ValueStamp};
+use larder_cache_client::{
+    CacheClient, DumpedValue, GuardedAction, GuardedChange, KeyChange, StepSize, ValueStamp,
+};
 use larder_rdb::{DataDigest, KeyHasher, KeyMeta, Payload, Record, Server};
 use tokio::sync::mpsc;
 
@@ -100,7 +102,7 @@ impl LiveRestore {
         let keys: Arc<[Bytes]> = batch.others.iter().map(|other| other.key.clone()).collect();
         let paced = self.paced(client);
         let fetch = |keys| client.keys().dump(keys);
-        let found = paced.in_steps(&keys, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+        let found = paced.take(&keys, StepSize::new(FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
         outcome.stopped |= found.len() < keys.len();
         // Values are decoded to be compared.
         let mut changes = match tokio::task::spawn_blocking(move || judge(&batch, found)).await {
@@ -122,7 +124,7 @@ impl LiveRestore {
             changes.clear();
         }
         let answers =
-            paced.in_steps(&changes, (BATCH_KEYS, 1), |changes| client.keys().change(changes)).await;
+            paced.take(&changes, StepSize::new(BATCH_KEYS, 1), |changes| client.keys().change(changes)).await;
         outcome.stopped |= answers.len() < changes.len();
         for (change, answer) in changes.iter().zip(answers) {
             match answer {
