@@ -15,7 +15,9 @@ const UNITS: u32 = 16 << 10;
 /// Bytes of values that all readers and all batches under way may hold together. What is larger than all of it waits until
 /// nothing else is held, and is alone then: no reader begins with another value meanwhile.
 ///
-/// How large a value is is known when it has been read. So each reader may have one that waits, whatever its size.
+/// How large a value is is known when it has been read. So each reader may have one that waits, whatever its size. And a
+/// connection holds a value once or twice more while it is sent or fetched: ten strings of 100 MB come back, and are compared,
+/// within some 400 MiB.
 #[derive(Clone, Debug)]
 pub(super) struct ByteBudget(Arc<Semaphore>);
 

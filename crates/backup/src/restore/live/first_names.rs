@@ -12,7 +12,10 @@ use super::{
 /// The names that came already, where several databases may go into one; of keys of one name the first one comes, each time.
 /// Keys of one name are in one shard, so that each shard is told apart by itself.
 #[derive(Debug)]
-pub(super) struct FirstNames(Option<BTreeMap<u64, HashSet<Box<[u8]>, FixedState>>>);
+pub(super) struct FirstNames(Option<BTreeMap<u64, Names>>);
+
+/// Names of one database.
+type Names = HashSet<Box<[u8]>, FixedState>;
 
 impl FirstNames {
     pub(super) fn of(options: &LiveRestoreOptions) -> Self {
