@@ -52,9 +52,11 @@ fn main() -> Result<()> {
     let file = folder.path().join("data.rdb");
     write_query_cache(&file, keys)?;
     // Servers hold back a diskless fork so that more replicas may come; that is waited for by all ways alike, and says nothing.
-    let server = TestServer::builder(&program).config("repl-diskless-sync-delay 0").start()?;
+    let mut server = TestServer::builder(&program).config("repl-diskless-sync-delay 0").start()?;
+    server.kill()?;
     fs::rename(&file, server.folder().join("dump.rdb"))?;
-    server.run::<()>(&["DEBUG", "RELOAD", "NOSAVE"])?;
+    server.restart()?;
+    server.finish_loading()?;
     let found: u64 = server.run(&["DBSIZE"])?;
     ensure!(found == keys, "the server has {found} keys instead of {keys}");
     let cli = program.path.with_file_name(format!("{}-cli", program.product));
@@ -63,6 +65,7 @@ fn main() -> Result<()> {
     for way in bench.run(rounds)? {
         way.print();
     }
+    println!("{:36} {:>11} {:5} MB", "gzip -1 of the same file", "", bench.gzip_1_bytes()? / 1_000_000);
     Ok(())
 }
 
@@ -79,6 +82,7 @@ impl Bench {
         for _ in 0..rounds {
             let [bare, piped, ours, guide, restored] = &mut ways;
             Self::time(bare, || Self::shell(&format!("{} --rdb - > /dev/null", self.client())).map(drop))?;
+            self.settle()?;
             Self::time(piped, || {
                 Self::shell(&format!(
                     "{} --rdb - | zstd -q -1 -T0 -f -o {}",
@@ -97,8 +101,10 @@ impl Bench {
                 "--cache {url} backup create --rate max --source replication --repository {}",
                 repository.display()
             );
+            self.settle()?;
             self.time_larder(ours, &create)?;
             ours.bytes = largest(&repository)?;
+            self.settle()?;
             Self::time(guide, || self.as_the_guide_does())?;
             guide.bytes = fs::metadata(self.folder.path().join("guide.rdb.gz"))?.len();
             let target = TestServer::start(self.server.program())?;
@@ -118,6 +124,14 @@ impl Bench {
 
     fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
+    }
+
+    /// Waits until the server has no fork left of the way before.
+    fn settle(&self) -> Result<()> {
+        while self.server.run::<String>(&["INFO", "persistence"])?.contains("rdb_bgsave_in_progress:1") {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     fn time(way: &mut Way, work: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -170,6 +184,15 @@ impl Bench {
         let copy = self.folder.path().join("guide.rdb");
         fs::copy(self.server.folder().join("dump.rdb"), &copy)?;
         Self::shell(&format!("gzip -f {}", copy.display()))
+    }
+}
+
+impl Bench {
+    /// What `gzip -1` makes of the server's own file.
+    fn gzip_1_bytes(&self) -> Result<u64> {
+        let (file, packed) = (self.server.folder().join("dump.rdb"), self.path("gzip-1.gz"));
+        Self::shell(&format!("gzip -1 -c {} > {packed}", file.display()))?;
+        Ok(fs::metadata(packed)?.len())
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Census {
     pub(crate) digest: DataDigest,
     pub(crate) values_digest: DataDigest,
     pub(crate) checksum: Checksum,
+    /// The digests of its function libraries, which are in those above.
+    pub(crate) functions: Vec<DataDigest>,
 }
 
 /// Families beyond that many are counted as one: their names are of the shape of keys, and say nothing.
@@ -51,7 +53,7 @@ pub(crate) fn take(source: impl Read, families: Option<&KeyFamilies>) -> larder_
             Record::Key(entry) => tally.key(entry, &mut hasher, families)?,
             Record::Function { code } => {
                 tally.counts.functions += 1;
-                tally.add(DataDigest::of_function(code));
+                tally.function(DataDigest::of_function(code));
             }
             Record::FunctionPreGa { .. } => tally.counts.functions += 1,
             _ => {}
@@ -65,6 +67,7 @@ struct Tally {
     counts: Counts,
     digest: DataDigest,
     values_digest: DataDigest,
+    functions: Vec<DataDigest>,
     by_kind: HashMap<Kind, u64, FixedState>,
     families: HashMap<Box<str>, usize, FixedState>,
     by_family: Vec<FamilyCount>,
@@ -108,9 +111,10 @@ impl Tally {
         place
     }
 
-    fn add(&mut self, digest: DataDigest) {
+    fn function(&mut self, digest: DataDigest) {
         self.digest += digest;
         self.values_digest += digest;
+        self.functions.push(digest);
     }
 
     fn of_database(&mut self, database: u64) {
@@ -130,7 +134,7 @@ impl Tally {
 
     fn finish<R: Read>(mut self, reader: &Reader<R>) -> Census {
         self.close_database();
-        let Self { mut counts, digest, values_digest, .. } = self;
+        let Self { mut counts, digest, values_digest, functions, .. } = self;
         counts.by_type = self.by_kind.into_iter().map(|(kind, keys)| (kind.to_string(), keys)).collect();
         let count_of =
             |(family, place): (Box<str>, usize)| Some((family.into_string(), *self.by_family.get(place)?));
@@ -142,6 +146,7 @@ impl Tally {
             digest,
             values_digest,
             checksum: reader.checksum(),
+            functions,
         }
     }
 }

@@ -43,10 +43,10 @@ pub use crate::repository::{
     VerificationLevel, Wanted,
 };
 pub use crate::restore::{
-    DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOutcome,
-    LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified,
-    PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
-    restore_to_folder,
+    DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOthers,
+    LiveOutcome, LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
+    LiveVerified, OthersOutcome, PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice,
+    plan_folder, restore_to_folder,
 };
 pub use crate::retention::{
     KeepPolicy, PruneDecision, PruneFate, PruneOutcome, PrunePlan, plan_prune, prune,

@@ -40,7 +40,8 @@ pub struct Manifest {
     /// What is in all shards together; unknown of a backup that the guide's script made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub counts: Option<Counts>,
-    /// The digest of the data of all shards, TTLs included.
+    /// The digest of the data of all shards, TTLs included: the sum of theirs, but that a function library, which every shard
+    /// has, counts once.
     #[serde(with = "as_text", skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<DataDigest>,
     /// The same without TTLs.

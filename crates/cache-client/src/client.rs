@@ -121,7 +121,7 @@ fn sentinel(
 }
 
 fn cluster(url: &CacheUrl, seeds: &[HostPort], tls: bool, options: &ConnectOptions) -> Result<CacheClient> {
-    let dialer = Dialer::new(credentials(url, options), 0, tls, options)?;
+    let dialer = Dialer::new(credentials(url, options), url.database, tls, options)?;
     let connection = Arc::new(LazyCluster::of_seeds(seeds, &dialer)?);
     let link: Arc<dyn Link> = Arc::new(Retrying::new(Arc::new(ClusterLink(connection)), options));
     let nodes = |dialer: Dialer| {

@@ -5,6 +5,7 @@ mod capability;
 mod client;
 mod dump;
 mod error;
+mod functions;
 mod glob;
 #[cfg(feature = "http")]
 mod http_stats;
@@ -23,6 +24,7 @@ pub use capability::{Availability, Capabilities, Capability};
 pub use client::{CacheClient, open};
 pub use dump::{Dump, DumpFacts, DumpMethod, DumpOptions, DumpShard, DumpSource};
 pub use error::{Error, Result, Source};
+pub use functions::FunctionLibrary;
 #[cfg(feature = "http")]
 pub use http_stats::{ApplicationEndpoints, choose_crypto_provider};
 pub use keys::{
@@ -31,7 +33,10 @@ pub use keys::{
 };
 pub use memory::{MemoryCache, MemoryOptions};
 pub use options::{ConnectOptions, TlsOptions};
-pub use pace::{Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, ServerSigns, StepTaken};
+pub use pace::{
+    Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, PacedSteps, ServerSigns, StepSize,
+    StepTaken,
+};
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};

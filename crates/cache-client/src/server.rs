@@ -8,7 +8,7 @@ use larder_metrics_model::{
     SlowLogEntry,
 };
 
-use crate::{Capabilities, Capability, Error, KeyChange, Result};
+use crate::{Capabilities, Capability, Error, FunctionLibrary, KeyChange, Result};
 
 /// One node of a cache.
 ///
@@ -93,6 +93,15 @@ pub trait Server: Debug + Send + Sync {
     /// # Errors
     /// The node cannot be reached, refuses, or has no functions.
     async fn load_function(&self, _code: &[u8], _replaces: bool) -> Result<KeyChange> {
+        let reason = "it keeps no function libraries".to_owned();
+        Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Restore, reason })
+    }
+
+    /// Returns the libraries of functions that are loaded, with their sources (FUNCTION LIST WITHCODE, Redis 7.0 and later).
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has no functions.
+    async fn functions(&self) -> Result<Vec<FunctionLibrary>> {
         let reason = "it keeps no function libraries".to_owned();
         Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Restore, reason })
     }

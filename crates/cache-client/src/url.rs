@@ -103,7 +103,8 @@ impl CacheUrl {
         self.database
     }
 
-    /// Returns the same cache with another of its databases. A cluster has one.
+    /// Returns the same cache with another of its databases. A cluster has one, unless it is of Valkey 9.0 or later and is
+    /// configured with several (`cluster-databases`).
     #[must_use]
     pub fn with_database(&self, database: u32) -> Self {
         Self { database, ..self.clone() }

@@ -9,11 +9,11 @@ mod family;
 #[cfg(feature = "html")]
 mod html;
 mod key_name;
-mod paced;
 mod policy;
 mod report;
 mod rows;
 mod source;
+mod steps;
 mod top;
 mod undo;
 

@@ -283,6 +283,22 @@ impl RawValue {
         Ok(payload)
     }
 
+    /// The same as [`Self::to_payload`], in the memory of the value itself.
+    ///
+    /// # Errors
+    /// As [`Self::to_payload`].
+    pub fn into_payload(self, server: Server, key: &[u8]) -> Result<Vec<u8>, Incompatible> {
+        server.check_key(key, 0, self.value_type())?;
+        let value_type = self.value_type().byte();
+        let mut payload = self.into_bytes();
+        payload.reserve_exact(1 + FOOTER_LEN);
+        payload.insert(0, value_type);
+        payload.extend_from_slice(&server.format().version().to_le_bytes());
+        let crc = Crc64::of(&payload);
+        payload.extend_from_slice(&crc.to_le_bytes());
+        Ok(payload)
+    }
+
     /// The same value in a layout that `server` loads: as it is where that will do, written anew where it will not.
     ///
     /// # Errors

@@ -15,6 +15,10 @@ impl RawValue {
         Self { value_type, format, bytes }
     }
 
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Type and layout of the value.
     #[must_use]
     pub fn value_type(&self) -> ValueType {

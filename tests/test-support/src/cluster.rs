@@ -19,17 +19,27 @@ pub struct TestCluster {
 impl TestCluster {
     /// Starts three shards with so many replicas each, and waits until every node says that all is well.
     pub fn start(program: &ServerProgram, replicas_per_shard: usize) -> Result<Self> {
-        Self::start_with(program, SHARDS, replicas_per_shard)
+        Self::start_with(program, SHARDS, replicas_per_shard, &[])
+    }
+
+    /// Starts three shards with no replicas, whose servers have these lines in their configuration.
+    pub fn configured(program: &ServerProgram, lines: &[&str]) -> Result<Self> {
+        Self::start_with(program, SHARDS, 0, lines)
     }
 
     /// Starts so many shards with no replicas, and waits until every node says that all is well.
     pub fn of_shards(program: &ServerProgram, shards: usize) -> Result<Self> {
-        Self::start_with(program, shards, 0)
+        Self::start_with(program, shards, 0, &[])
     }
 
-    fn start_with(program: &ServerProgram, shards: usize, replicas_per_shard: usize) -> Result<Self> {
+    fn start_with(
+        program: &ServerProgram,
+        shards: usize,
+        replicas_per_shard: usize,
+        lines: &[&str],
+    ) -> Result<Self> {
         let count = shards * (1 + replicas_per_shard);
-        let servers = (0..count).map(|_| node(program)).collect::<Result<Vec<_>>>()?;
+        let servers = (0..count).map(|_| node(program, lines)).collect::<Result<Vec<_>>>()?;
         let cluster = Self { servers, shards };
         cluster.join()?;
         cluster.wait_until_ok()?;
@@ -93,9 +103,12 @@ impl TestCluster {
     }
 }
 
-fn node(program: &ServerProgram) -> Result<TestServer> {
+fn node(program: &ServerProgram, lines: &[&str]) -> Result<TestServer> {
     let builder = TestServer::builder(program).config("cluster-node-timeout 3000");
     let mut builder = builder.config("enable-debug-command yes");
+    for line in lines {
+        builder = builder.config(*line);
+    }
     builder.cluster = true;
     builder.start()
 }

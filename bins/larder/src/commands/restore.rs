@@ -1,6 +1,8 @@
 //! `larder restore`.
 
+mod before;
 mod folder;
+mod key_options;
 mod live;
 mod people;
 mod report;
@@ -66,6 +68,16 @@ pub(crate) struct KeyArgs {
     /// Keys that are there get value and TTL of the backup; without it they stay as they are
     #[arg(long, conflicts_with = "to_folder")]
     overwrite: bool,
+    /// The cache is to hold what the backup holds: keys that are there get its values and TTLs, and keys that it does not have
+    /// are removed, in every database of the cache or in that which the URL names; all of them are in the backup that is made
+    /// first, which brings them back the same way. Keys that are written meanwhile stay
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "to_folder", "no_safety_backup", "families", "prefixes", "types", "into_database", "rename"
+        ]
+    )]
+    exact: bool,
     /// Only keys of this family, as `keys report` and the policy call it; may be given several times
     #[arg(long = "family", value_name = "NAME", conflicts_with = "to_folder")]
     families: Vec<String>,

@@ -1,6 +1,7 @@
 //! Backups on the command line: made, listed, judged, proven, brought back.
 
 mod cycles;
+mod exact;
 mod forms;
 mod guide;
 

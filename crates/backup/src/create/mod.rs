@@ -7,6 +7,7 @@ pub use archives::FileSet;
 pub(crate) use archives::NONE_BY_DEFAULT;
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -99,9 +100,9 @@ pub async fn create_backup(
     let (mut images, mut missing) = (Vec::with_capacity(chosen.len()), Vec::new());
     options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
     for (number, chosen) in chosen.iter().enumerate() {
-        let (image, not_in_it) = take(number, chosen, repository, &id, options).await?;
-        images.push(image);
-        missing.extend(not_in_it);
+        let taken = take(number, chosen, repository, &id, options).await?;
+        images.push((taken.image, taken.functions));
+        missing.extend(taken.missing);
     }
     let unmoved = is_unmoved(client, &chosen, options).await;
     if let Some(moved) = unmoved {
@@ -244,7 +245,7 @@ async fn take(
     repository: &Repository,
     id: &BackupId,
     options: &BackupOptions,
-) -> Result<(ShardImage, Vec<Skipped>)> {
+) -> Result<Taken> {
     let begun = Instant::now();
     let dump = tokio::select! {
         dump = chosen.source.open() => dump?,
@@ -261,7 +262,16 @@ async fn take(
     };
     let (about, missing) = (about(&dump, chosen), dump.facts.missing.clone());
     let (stored, census) = image::store(dump, writer, &pass).await?;
-    Ok((about.finish(stored, census, begun.elapsed()), missing))
+    let functions = census.functions.clone();
+    Ok(Taken { image: about.finish(stored, census, begun.elapsed()), functions, missing })
+}
+
+/// An image that was taken.
+struct Taken {
+    image: ShardImage,
+    /// The digests of its function libraries.
+    functions: Vec<DataDigest>,
+    missing: Vec<Skipped>,
 }
 
 /// What is known of an image before its bytes.
@@ -330,16 +340,24 @@ async fn is_unmoved(client: &CacheClient, chosen: &[Chosen], options: &BackupOpt
 fn describe(
     id: BackupId,
     client: &CacheClient,
-    shards: Vec<ShardImage>,
+    images: Vec<(ShardImage, Vec<DataDigest>)>,
     options: &BackupOptions,
     at: DateTime<Utc>,
 ) -> Manifest {
     let mut counts = Counts::default();
     let (mut digest, mut values_digest) = (DataDigest::default(), DataDigest::default());
-    for shard in &shards {
+    let mut known_functions = HashSet::new();
+    let mut shards = Vec::with_capacity(images.len());
+    for (shard, functions) in images {
         counts.add(shard.counts.as_ref().unwrap_or(&Counts::default()));
         digest += shard.digest.unwrap_or_default();
         values_digest += shard.values_digest.unwrap_or_default();
+        // Every shard has the function libraries of the cache, and they are in the data once.
+        for function in functions.into_iter().filter(|function| !known_functions.insert(*function)) {
+            digest -= function;
+            values_digest -= function;
+        }
+        shards.push(shard);
     }
     let moments = || shards.iter().filter_map(|shard| shard.taken_at);
     let apart =

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::LiveSource;
 use crate::{
@@ -32,11 +33,11 @@ impl LiveSource {
             let image = Image::Packed(reader, artifact, reading.keyring.clone());
             let (repository, manifest, reading) =
                 (repository.clone(), Arc::clone(&manifest), reading.clone());
-            runtime.spawn(async move {
+            let fetching = runtime.spawn(async move {
                 let artifact = &manifest.shards[shard].artifact;
                 reading::fetch_trusted(&repository, &manifest.id, artifact, feed, &reading).await;
             });
-            Ok(Box::new(image))
+            Ok(Box::new(FetchedImage { image, _fetching: AbortOnDropHandle::new(fetching) }))
         })
     }
 }
@@ -61,6 +62,18 @@ impl ReadingOptions {
             progress: self.progress.clone(),
             stop: self.stop.clone(),
         }
+    }
+}
+
+/// An image, and the task that fetches it, which ends with it.
+struct FetchedImage {
+    image: Image,
+    _fetching: AbortOnDropHandle<()>,
+}
+
+impl Read for FetchedImage {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.image.read(out)
     }
 }
 

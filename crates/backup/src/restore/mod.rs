@@ -9,7 +9,7 @@ mod report;
 pub use folder::{FolderOptions, FolderOutcome, FolderPlan, PlannedFile, plan_folder, restore_to_folder};
 pub use images::ReadingOptions;
 pub use live::{
-    DatabaseMap, Existing, KeyFilter, LiveKeys, LiveOutcome, LivePlan, LiveProgress, LiveRestore,
-    LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified, Rename, TargetFacts, TtlChoice,
+    DatabaseMap, Existing, KeyFilter, LiveKeys, LiveOthers, LiveOutcome, LivePlan, LiveProgress, LiveRestore,
+    LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified, OthersOutcome, Rename, TargetFacts, TtlChoice,
 };
 pub use report::RecoveryReport;

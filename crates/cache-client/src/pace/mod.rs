@@ -4,10 +4,12 @@ mod capped;
 mod fixed;
 mod governor;
 mod recent;
+mod steps;
 
 pub use capped::Capped;
 pub use fixed::{FixedRate, FullSpeed};
 pub use governor::{Governor, GovernorOptions, ServerSigns};
+pub use steps::{PacedSteps, StepSize};
 
 use std::{fmt::Debug, time::Duration};
 

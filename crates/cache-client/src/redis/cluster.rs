@@ -58,7 +58,9 @@ impl LazyCluster {
             // What is sent again, and when, is decided by our own link, which tells reads from writes.
             .retries(0)
             .connection_timeout(options.connect_timeout)
-            .response_timeout(options.response_timeout);
+            .response_timeout(options.response_timeout)
+            // Chosen on each connection to a node, whenever one is made.
+            .database_id(dialer.login.db());
         if let Some(password) = dialer.login.password() {
             builder = builder.password(password);
         }

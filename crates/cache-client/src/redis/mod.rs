@@ -10,6 +10,7 @@ mod direct;
 mod dump;
 mod failure;
 mod fields;
+mod functions;
 mod guarded;
 mod keys;
 mod link;

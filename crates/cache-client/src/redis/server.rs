@@ -15,10 +15,11 @@ use redis::{Cmd, FromRedisValue, Value, cmd};
 use super::{
     answer::read,
     failure::Request,
+    functions,
     link::{Effect, Link},
     probe,
 };
-use crate::{Capabilities, Error, KeyChange, Nodes, Result, Server, Topology};
+use crate::{Capabilities, Error, FunctionLibrary, KeyChange, Nodes, Result, Server, Topology};
 
 /// One server over a link of its own.
 #[derive(Clone, Debug)]
@@ -183,6 +184,11 @@ impl Server for RedisServer {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn functions(&self) -> Result<Vec<FunctionLibrary>> {
+        let question = words(&["FUNCTION", "LIST", "WITHCODE"]);
+        self.link.run(question, Effect::Read).await.map(functions::libraries)
     }
 
     async fn cluster(&self) -> Result<ClusterState> {

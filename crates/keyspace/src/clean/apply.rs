@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use larder_cache_client::{CacheClient, DumpedValue, GuardedAction, GuardedChange, KeyChange, ValueStamp};
+use larder_cache_client::{
+    CacheClient, DumpedValue, GuardedAction, GuardedChange, KeyChange, PacedSteps, ValueStamp,
+};
 use larder_metrics_model::NodeAddress;
 
 use super::{
@@ -18,7 +20,7 @@ use crate::{
     Error, Result,
     clock::{ServerClock, now_ms},
     error::with_cause,
-    paced::in_steps_until,
+    steps::step_of,
     undo::{Act, UndoHeader, UndoWriter},
 };
 
@@ -176,7 +178,10 @@ impl Applier<'_> {
         let keys: Vec<Bytes> = batch.iter().map(|candidate| Bytes::copy_from_slice(&candidate.key)).collect();
         let node = NodeAddress::new(self.client.name());
         let dump = |keys| self.client.keys().dump(keys);
-        let found = in_steps_until(&self.options.stop, &self.options.pace, &node, &keys, 4, dump).await;
+        let found = PacedSteps::new(&self.options.pace, &node)
+            .until(&self.options.stop)
+            .take(&keys, step_of(4), dump)
+            .await;
         if self.stopped() {
             return;
         }
@@ -270,7 +275,10 @@ impl Applier<'_> {
     async fn change(&mut self, node: &NodeAddress, kept: Vec<Kept>) {
         let changes: Vec<GuardedChange> = kept.iter().map(|kept| kept.change.clone()).collect();
         let change = |changes| self.client.keys().change(changes);
-        let answers = in_steps_until(&self.options.stop, &self.options.pace, node, &changes, 4, change).await;
+        let answers = PacedSteps::new(&self.options.pace, node)
+            .until(&self.options.stop)
+            .take(&changes, step_of(4), change)
+            .await;
         let stopped_at = kept.get(answers.len()..).unwrap_or_default();
         for (kept, answer) in kept.iter().zip(answers) {
             let left = match answer {

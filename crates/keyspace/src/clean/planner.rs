@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use larder_cache_client::{
-    CacheClient, FieldChoice, KeyBatch, KeyFields, KeyRecord, ScanOptions, Ttl, ValueStamp,
+    CacheClient, FieldChoice, KeyBatch, KeyFields, KeyRecord, PacedSteps, ScanOptions, Ttl, ValueStamp,
 };
 use larder_metrics_model::NodeAddress;
 use rand::{RngExt, SeedableRng};
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     Error, Facts, Family, FamilyId, Policy, Result, Violations,
     clock::{ServerClock, now_ms},
-    paced::in_steps,
+    steps::step_of,
 };
 
 /// Looks at every key once and plans what the policy asks for. Nothing is changed.
@@ -410,7 +410,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Vec<Option<KeyRecord>>> {
         let commands = fields.bits().count_ones() as usize;
         let look = |keys| self.client.keys().look(keys, fields);
-        let found = in_steps(&self.options.pace, node, keys, commands, look).await;
+        let found = PacedSteps::new(&self.options.pace, node).take(keys, step_of(commands), look).await;
         Ok(found.into_iter().collect::<larder_cache_client::Result<_>>()?)
     }
 
@@ -433,7 +433,7 @@ impl<'a> Planner<'a> {
             }
             let keys: Vec<Bytes> = indexes.iter().map(|index| suspects[*index].record.key.clone()).collect();
             let dump = |keys| self.client.keys().dump(keys);
-            let values = in_steps(&self.options.pace, node, &keys, 4, dump).await;
+            let values = PacedSteps::new(&self.options.pace, node).take(&keys, step_of(4), dump).await;
             for (index, value) in indexes.into_iter().zip(values) {
                 stamps[index] = value?.and_then(|value| ValueStamp::of(&value.payload));
             }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use larder_cache_client::{
-    CacheClient, DumpedValue, FullSpeed, GuardedAction, GuardedChange, KeyChange, Pace, RestoreItem, Ttl,
-    ValueStamp,
+    CacheClient, DumpedValue, FullSpeed, GuardedAction, GuardedChange, KeyChange, Pace, PacedSteps,
+    RestoreItem, Ttl, ValueStamp,
 };
 use larder_metrics_model::NodeAddress;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
     reader::{Kept, UndoFile},
     same_value::hold_same,
 };
-use crate::{Error, Result, clock::ServerClock, error::with_cause, paced::in_steps_until};
+use crate::{Error, Result, clock::ServerClock, error::with_cause, steps::step_of};
 
 /// How keys are given back.
 #[derive(Clone, Debug)]
@@ -213,7 +213,8 @@ async fn steps(client: &CacheClient, batch: &[Kept], options: &UndoOptions) -> R
     let keys: Vec<Bytes> = batch.iter().map(|kept| kept.key.clone()).collect();
     let node = NodeAddress::new(client.name());
     let dump = |keys| client.keys().dump(keys);
-    let mut found = in_steps_until(&options.stop, &options.pace, &node, &keys, 4, dump).await;
+    let mut found =
+        PacedSteps::new(&options.pace, &node).until(&options.stop).take(&keys, step_of(4), dump).await;
     if found.iter().all(Result::is_err)
         && let Some(Err(error)) = found.pop()
     {
@@ -283,7 +284,8 @@ async fn restore(
         .collect();
     let node = NodeAddress::new(client.name());
     let restore = |items| client.keys().restore(items);
-    let answers = in_steps_until(&options.stop, &options.pace, &node, &items, 1, restore).await;
+    let answers =
+        PacedSteps::new(&options.pace, &node).until(&options.stop).take(&items, step_of(1), restore).await;
     outcome.stopped |= answers.len() < items.len();
     for (item, answer) in items.iter().zip(answers) {
         match answer {
@@ -304,7 +306,8 @@ async fn change(client: &CacheClient, steps: &[Step], options: &UndoOptions, out
         .collect();
     let node = NodeAddress::new(client.name());
     let change = |changes| client.keys().change(changes);
-    let answers = in_steps_until(&options.stop, &options.pace, &node, &changes, 1, change).await;
+    let answers =
+        PacedSteps::new(&options.pace, &node).until(&options.stop).take(&changes, step_of(1), change).await;
     outcome.stopped |= answers.len() < changes.len();
     for (change, answer) in changes.iter().zip(answers) {
         match answer {

@@ -28,6 +28,7 @@ fn every_value_lies_where_skimming_says() {
             let payload = raw.to_payload(server, key.key).unwrap();
             let shape = Payload::parse(&payload).unwrap().skim().unwrap();
             assert_eq!((shape.elements, shape.plain_bytes), (key.elements, key.plain_bytes));
+            assert_eq!(raw.into_payload(server, key.key).unwrap(), payload);
             keys += 1;
         }
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod clean;
+mod cluster_databases;
 mod contracts;
 mod dump;
 mod faults;

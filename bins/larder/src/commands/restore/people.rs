@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use larder_backup::{FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest};
+use larder_backup::{
+    FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest, OthersOutcome,
+};
 
 use crate::output::format;
 
@@ -55,10 +57,24 @@ pub(super) fn plan(manifest: &Manifest, plan: &LivePlan) -> String {
     if plan.functions > 0 {
         let _ = writeln!(text, "{} function libraries", plan.functions);
     }
+    if let Some(others) = &plan.others {
+        let _ = writeln!(text, "{} keys of the cache that the backup does not have are removed", others.keys);
+        for key in &others.named {
+            let _ = writeln!(text, "  {key}");
+        }
+        let rest = others.keys - others.named.len() as u64;
+        if rest > 0 {
+            let _ = writeln!(text, "  and {rest} more");
+        }
+    }
     text
 }
 
-pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) -> String {
+pub(super) fn outcome(
+    outcome: &LiveOutcome,
+    others: Option<&OthersOutcome>,
+    verified: Option<&LiveVerified>,
+) -> String {
     let mut text = format!("{} keys brought back\n", outcome.restored);
     let mut line = |keys: u64, words: &str| {
         if keys > 0 {
@@ -74,13 +90,16 @@ pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) ->
     for (why, keys) in &outcome.left_alone {
         line(*keys, &format!("left alone: {why}"));
     }
+    if let Some(others) = others {
+        line(others.removed, "removed, because the backup does not have them");
+        line(others.written_since, "that the backup does not have were written meanwhile, and stay");
+        line(others.gone, "that the backup does not have were gone already");
+        line(others.failed, "that the backup does not have could not be removed");
+    }
     if let Some(verified) = verified {
-        let left_alone: u64 = outcome.left_alone.values().sum();
         let verdict = match verified {
             verified if verified.is_whole() => "every key is as it is in the backup",
-            LiveVerified { missing: 0, failed: 0, stopped: false, differing, .. }
-                if *differing <= left_alone =>
-            {
+            verified if is_as_asked(outcome, verified) => {
                 "every key is as it is in the backup, but for those that were left alone"
             }
             _ => "NOT EQUAL",
@@ -96,6 +115,25 @@ pub(super) fn outcome(outcome: &LiveOutcome, verified: Option<&LiveVerified>) ->
             verified.expired,
             verified.digest
         );
+        let mut functions = |libraries: u64, words: &str| {
+            if libraries > 0 {
+                let _ = writeln!(text, "{libraries} function libraries {words}");
+            }
+        };
+        functions(verified.functions_equal, "are as they are in the backup");
+        functions(verified.functions_differing, "DIFFER");
+        functions(verified.functions_missing, "ARE MISSING");
+        functions(verified.functions_unknown, "were not compared");
     }
     text
+}
+
+/// Tells whether everything is as in the backup, but for keys that were left alone on purpose, which is no failure.
+pub(super) fn is_as_asked(outcome: &LiveOutcome, verified: &LiveVerified) -> bool {
+    let left_alone: u64 = outcome.left_alone.values().sum();
+    verified.missing == 0
+        && verified.failed == 0
+        && !verified.stopped
+        && verified.functions_missing + verified.functions_differing == 0
+        && verified.differing <= left_alone
 }

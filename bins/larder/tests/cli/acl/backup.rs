@@ -11,6 +11,7 @@ const SAVE: &str = "`backup create --source save`";
 const KEYS: &str = "`backup create --source keys`";
 const SOURCES: [(&str, &str); 3] = [("replication", REPLICATION), ("save", SAVE), ("keys", KEYS)];
 const RESTORE: &str = "`restore --to URL`";
+const EXACT: &str = "`restore --to URL --exact`";
 const CLUSTER: &str = "`backup create` and `restore --to` on a cluster";
 const LIBRARY: &str = "#!lua name=fixture\nredis.register_function('answer', function() return 42 end)";
 const COUNT: u64 = 5;
@@ -151,6 +152,43 @@ fn the_row_for_restores_suffices_and_every_right_of_it_is_needed() {
         allow(&to, &all)?;
         let run = larder.ends(1, &["restore", "latest", "--repository", "r", "--to", &url, "--apply"])?;
         run.says("nothing was changed")
+    });
+}
+
+#[test]
+fn the_row_for_exact_restores_suffices_and_every_right_of_it_is_needed() {
+    on_every_server_at_once(async |program| {
+        let (from, to) = (TestServer::start(program)?, TestServer::start(program)?);
+        fill(&from)?;
+        let larder = logged_in(&to.url());
+        let everything: Vec<String> = ["~*", "allcommands"].map(Into::into).to_vec();
+        allow(&from, &everything)?;
+        larder.ends(0, &["--cache", &from.url(), "backup", "create", "--repository", "r"])?;
+        let id = larder.ends(0, &["--output", "json", "backup", "list", "--repository", "r"])?.json()?;
+        let id = id["backups"][0]["id"].as_str().context("an id")?.to_owned();
+        let url = to.url();
+        let words = ["--output", "json", "restore", &id, "--repository", "r", "--to", &url, "--exact"];
+        let prepare = || {
+            empty(&to)?;
+            to.run::<()>(&["SET", "extra", "1"])
+        };
+        let (row, more) = ([rights(RESTORE)?, rights(REPLICATION)?].concat(), more_rights(EXACT)?);
+        prepare()?;
+        allow(&to, &[row.clone(), more.clone()].concat())?;
+        let plan = larder.ends(0, &words)?.json()?;
+        ensure!(plan["plan"]["others"]["keys"] == 1, "{plan:#}");
+        let report = larder.ends(0, &[&words[..], &["--apply"]].concat())?.json()?;
+        ensure!(report["others"]["removed"] == 1, "{report:#}");
+        ensure!(report["verified"]["equal"] == COUNT, "{report:#}");
+        for right in &more {
+            prepare()?;
+            let rest: Vec<String> = more.iter().filter(|other| *other != right).cloned().collect();
+            allow(&to, &[row.clone(), rest].concat())?;
+            let run = larder.run(&[&words[..], &["--apply"]].concat())?;
+            ensure!(run.code != 0, "{right} is not needed: {run:#?}");
+            ensure!(to.run::<u64>(&["EXISTS", "extra"])? == 1, "without {right} nothing is removed");
+        }
+        Ok(())
     });
 }
 

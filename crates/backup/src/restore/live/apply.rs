@@ -6,14 +6,13 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use larder_cache_client::CacheClient;
+use larder_cache_client::{CacheClient, PacedSteps};
 use larder_metrics_model::NodeAddress;
 
 use super::{
     LiveOutcome, LivePlan, LiveRestore,
     batches::{Batch, Batches, Piece},
     bring_back::{Way, bring_back},
-    paced::Paced,
     target::Looked,
 };
 use crate::{Error, Result};
@@ -106,9 +105,8 @@ impl LiveRestore {
         })
     }
 
-    pub(super) fn paced(&self, client: &CacheClient) -> Paced {
-        let (pace, stop) = (Arc::clone(&self.options.pace), self.options.stop.clone());
-        Paced { pace, node: NodeAddress::new(client.name()), stop }
+    pub(super) fn paced(&self, client: &CacheClient) -> PacedSteps {
+        PacedSteps::new(&self.options.pace, &NodeAddress::new(client.name())).until(&self.options.stop)
     }
 }
 

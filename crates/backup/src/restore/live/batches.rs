@@ -12,7 +12,9 @@ use tokio::{
 
 use super::{
     LiveRestore, LiveRestoreOptions,
+    budget::{ByteBudget, Held},
     choice::{Choice, Fate},
+    first_names::FirstNames,
     planning::READ_AT_ONCE,
     reading::{Dated, Image, each_record, value_for},
     target::Looked,
@@ -22,7 +24,9 @@ use crate::{Error, Result};
 /// Most keys of one batch.
 pub(super) const BATCH_KEYS: usize = 500;
 /// Most bytes of the batches that are made at once; a value that is larger goes alone.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
+/// A batch is held, and what is there under the same names as well, where it has to be compared.
+const HELD_TWICE: usize = 2;
 
 /// What comes out of a dump.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub(super) struct Batch {
     pub(super) database: u64,
     pub(super) items: Vec<RestoreItem>,
     pub(super) bytes: usize,
+    /// Its part of what may be in memory, until it is done.
+    pub(super) held: Option<Held>,
 }
 
 /// Keys that no batch has.
@@ -61,16 +67,19 @@ impl Batches {
         let shards = restore.source.shards();
         let most_bytes = BATCH_BYTES / shards.clamp(1, READ_AT_ONCE);
         let (sender, receiver) = mpsc::channel(1);
+        let budget = ByteBudget::new();
         let (mut readers, places) = (JoinSet::new(), Arc::new(Semaphore::new(READ_AT_ONCE)));
         for shard in 0..shards {
             let (restore, sender, places) = (restore.clone(), sender.clone(), Arc::clone(&places));
-            let (choice, server) = (restore.choice(looked), looked.server);
+            let (choice, server, budget) = (restore.choice(looked), looked.server, budget.clone());
             readers.spawn(async move {
                 let _place = places.acquire_owned().await;
                 let filling = Filling {
                     options: restore.options.clone(),
                     sender,
+                    budget,
                     most_bytes,
+                    first: FirstNames::of(&restore.options),
                     batches: BTreeMap::new(),
                     passed: Passed::default(),
                 };
@@ -112,7 +121,9 @@ pub(super) fn new_name(options: &LiveRestoreOptions, key: &[u8]) -> Bytes {
 struct Filling {
     options: LiveRestoreOptions,
     sender: mpsc::Sender<Piece>,
+    budget: ByteBudget,
     most_bytes: usize,
+    first: FirstNames,
     batches: BTreeMap<u64, Batch>,
     passed: Passed,
 }
@@ -144,8 +155,8 @@ impl Filling {
     /// Tells whether somebody wants more.
     fn take(&mut self, entry: Entry<'_, Image>, dated: Dated, choice: &Choice) -> larder_rdb::Result<bool> {
         let meta = entry.meta();
-        let (database, expires_at_ms) = match choice.fate(entry.key(), entry.kind(), &meta, dated.taken_at_ms)
-        {
+        let fate = choice.fate(entry.key(), entry.kind(), &meta, dated.taken_at_ms);
+        let (database, expires_at_ms) = match self.first.only_first(fate, entry.key()) {
             Fate::Comes { database, expires_at_ms } => (database, expires_at_ms),
             Fate::LeftOut(why) => {
                 *self.passed.left_out.entry(why).or_default() += 1;
@@ -157,7 +168,8 @@ impl Filling {
             }
         };
         let name = new_name(&self.options, entry.key());
-        let payload = value_for(entry, dated.server)?.to_payload(dated.server, &name)?;
+        self.budget.wait();
+        let payload = value_for(entry, dated.server)?.into_payload(dated.server, &name)?;
         let mut value = DumpedValue::new(Bytes::from(payload), Ttl::None);
         value.expires_at_ms = expires_at_ms;
         value.idle = meta.idle_s.map(Duration::from_secs);
@@ -186,8 +198,13 @@ impl Filling {
         std::mem::take(&mut self.batches).into_values().all(|batch| self.send(Piece::Keys(batch)))
     }
 
-    fn send(&self, piece: Piece) -> bool {
-        matches!(&piece, Piece::Keys(batch) if batch.items.is_empty())
-            || self.sender.blocking_send(piece).is_ok()
+    fn send(&self, mut piece: Piece) -> bool {
+        if let Piece::Keys(batch) = &mut piece {
+            if batch.items.is_empty() {
+                return true;
+            }
+            batch.held = self.budget.hold(batch.bytes * HELD_TWICE);
+        }
+        self.sender.blocking_send(piece).is_ok()
     }
 }

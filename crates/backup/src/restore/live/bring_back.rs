@@ -1,12 +1,11 @@
 //! Bringing one batch back.
 
-use larder_cache_client::{CacheClient, DumpedValue, Error, KeyChange, RestoreItem};
+use larder_cache_client::{CacheClient, DumpedValue, Error, KeyChange, PacedSteps, RestoreItem, StepSize};
 use larder_rdb::KeyName;
 
 use super::{
     Existing, LiveOutcome, TtlChoice,
     batches::{BATCH_KEYS, Batch},
-    paced::Paced,
     same::{Comparer, Verdict},
 };
 
@@ -32,8 +31,14 @@ pub(super) struct Way {
 }
 
 /// Restores what is not there, and looks at what is.
-pub(super) async fn bring_back(client: &CacheClient, batch: Batch, paced: &Paced, way: &Way) -> LiveOutcome {
+pub(super) async fn bring_back(
+    client: &CacheClient,
+    batch: Batch,
+    paced: &PacedSteps,
+    way: &Way,
+) -> LiveOutcome {
     let mut outcome = LiveOutcome::default();
+    let _held = batch.held;
     let is_over = |item: &RestoreItem| item.value.expires_at_ms.is_some_and(|at| at <= way.now_ms);
     let (over, items): (Vec<_>, Vec<_>) = batch.items.into_iter().partition(is_over);
     outcome.expired += over.len() as u64;
@@ -55,23 +60,23 @@ pub(super) async fn bring_back(client: &CacheClient, batch: Batch, paced: &Paced
 
 async fn restore(
     client: &CacheClient,
-    paced: &Paced,
+    paced: &PacedSteps,
     items: &[RestoreItem],
 ) -> Vec<larder_cache_client::Result<KeyChange>> {
-    paced.in_steps(items, (BATCH_KEYS, 1), |items| client.keys().restore(items)).await
+    paced.take(items, StepSize::new(BATCH_KEYS, 1), |items| client.keys().restore(items)).await
 }
 
 /// Keys that are there: those that are as in the backup are counted, the others left or overwritten.
 async fn compare(
     client: &CacheClient,
     there: Vec<RestoreItem>,
-    paced: &Paced,
+    paced: &PacedSteps,
     way: &Way,
     outcome: &mut LiveOutcome,
 ) {
     let keys: Vec<_> = there.iter().map(|item| item.key.clone()).collect();
     let fetch = |keys| client.keys().dump(keys);
-    let found = paced.in_steps(&keys, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+    let found = paced.take(&keys, StepSize::new(FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
     outcome.stopped |= found.len() < there.len();
     let judging = way.clone();
     // Values are decoded to be compared.

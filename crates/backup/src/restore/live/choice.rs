@@ -21,6 +21,8 @@ pub(super) const OTHER_DATABASE: &str = "another database than those that were a
 pub(super) const OTHER_TYPE: &str = "another type than those that were asked for";
 pub(super) const OTHER_NAME: &str = "another name than those that were asked for";
 
+pub(super) const SAME_NAME: &str = "a key of the same name comes from another database";
+
 /// Decides for one pass.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {

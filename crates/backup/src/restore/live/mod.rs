@@ -6,11 +6,13 @@
 mod apply;
 mod batches;
 mod bring_back;
+mod budget;
 mod choice;
+mod first_names;
 mod functions;
 mod options;
+mod others;
 mod outcome;
-mod paced;
 mod plan;
 mod planning;
 mod progress;
@@ -18,10 +20,12 @@ mod reading;
 mod room;
 mod same;
 mod source;
+mod tally;
 mod target;
 mod verify;
 
 pub use options::{DatabaseMap, Existing, KeyFilter, LiveRestoreOptions, Rename, TtlChoice};
+pub use others::{LiveOthers, OthersOutcome};
 pub use outcome::{LiveOutcome, LiveVerified};
 pub use plan::{LiveKeys, LivePlan};
 pub use progress::LiveProgress;

@@ -25,6 +25,10 @@ pub struct LiveRestoreOptions {
     pub ttl: TtlChoice,
     /// What becomes of keys that are there.
     pub existing: Existing,
+    /// Whether the cache is to hold what the backup holds: then the plan says which keys the backup does not have, and
+    /// [`LiveRestore::remove_others`](super::LiveRestore::remove_others) removes them. Keys that are there have to be
+    /// overwritten then, and everything has to come as it is in the backup.
+    pub exact: bool,
     /// Into which databases.
     pub databases: DatabaseMap,
     /// Whether function libraries are brought back; those that are there are left, unless keys are overwritten.
@@ -46,6 +50,7 @@ impl Default for LiveRestoreOptions {
             rename: None,
             ttl: TtlChoice::default(),
             existing: Existing::default(),
+            exact: false,
             databases: DatabaseMap::default(),
             functions: true,
             force: false,
@@ -136,6 +141,11 @@ pub struct DatabaseMap {
 }
 
 impl DatabaseMap {
+    /// Tells whether the keys of several databases may go into one.
+    pub(super) fn may_merge(&self) -> bool {
+        self.into_database.is_some() || !self.each.is_empty()
+    }
+
     /// Returns the database that the keys of one of the backup go into.
     #[must_use]
     pub fn of(&self, database: u64) -> u64 {

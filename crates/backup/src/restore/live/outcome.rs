@@ -60,8 +60,19 @@ pub struct LiveVerified {
     pub failed: u64,
     /// What the first of them failed with.
     pub failures: Vec<String>,
-    /// The sum of the digests of the keys that are equal, with the names and databases that they have in the cache: of values
-    /// and TTLs, or of values alone where TTLs are not those of the backup.
+    /// Function libraries of the backup that every primary has as they are in the backup.
+    pub functions_equal: u64,
+    /// Function libraries that a primary has with another source.
+    pub functions_differing: u64,
+    /// Function libraries that a primary does not have.
+    pub functions_missing: u64,
+    /// Function libraries that were not compared, because the cache cannot be asked for its own; and then why.
+    pub functions_unknown: u64,
+    /// Which libraries differ, are missing, or were not compared, in words.
+    pub function_notes: Vec<String>,
+    /// The sum of the digests of the keys that are equal, with the names and databases that they have in the cache, and of the
+    /// function libraries that are: of values and TTLs, or of values alone where TTLs are not those of the backup. After a whole
+    /// backup came into an empty cache, and before the first key's time is up, it is that of the manifest.
     #[serde(serialize_with = "as_text")]
     pub digest: DataDigest,
     /// Whether it was stopped on request.
@@ -113,11 +124,15 @@ impl LiveOutcome {
 }
 
 impl LiveVerified {
-    /// Tells whether every key is there as it is in the backup, but for those whose time is up, and
-    /// for modules' values that cannot be compared.
+    /// Tells whether every key and every function library is there as it is in the backup, but for keys whose time is up, and
+    /// for modules' values and libraries that cannot be compared.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.differing == 0 && self.missing == 0 && self.failed == 0 && !self.stopped
+        self.differing == 0
+            && self.missing == 0
+            && self.failed == 0
+            && !self.stopped
+            && self.functions_differing + self.functions_missing == 0
     }
 
     pub(super) fn differ(&mut self, key: &[u8]) {
@@ -154,6 +169,11 @@ impl LiveVerified {
             let room = MOST_NAMED.saturating_sub(all.len());
             all.extend(more.into_iter().take(room));
         }
+        self.functions_equal += other.functions_equal;
+        self.functions_differing += other.functions_differing;
+        self.functions_missing += other.functions_missing;
+        self.functions_unknown += other.functions_unknown;
+        self.function_notes.extend(other.function_notes);
         self.digest += other.digest;
         self.stopped |= other.stopped;
     }

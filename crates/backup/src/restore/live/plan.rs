@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::TargetFacts;
+use super::{LiveOthers, TargetFacts};
 
 /// What a restore into a running cache would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct LivePlan {
     pub expired: u64,
     /// Keys whose values are written anew, because the cache does not load them as they are.
     pub rewritten: u64,
+    /// Keys of the cache that the backup does not have, and that would be removed; `None` where they stay.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub others: Option<LiveOthers>,
     /// Function libraries that would be loaded.
     pub functions: u64,
     /// What should be known before.

@@ -1,5 +1,6 @@
 //! Whether a key is there as it is in the backup.
 
+use bytes::Bytes;
 use larder_cache_client::{DumpedValue, RestoreItem, Ttl, ValueStamp};
 use larder_rdb::{DataDigest, KeyDigest, KeyHasher, KeyMeta, Kind, Payload};
 
@@ -19,6 +20,16 @@ pub(super) enum Verdict {
     Unknown,
 }
 
+/// What has to be there of a key, without its value.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    key: Bytes,
+    expires_at_ms: Option<i64>,
+    stamp: Option<ValueStamp>,
+    digest: KeyDigest,
+    kind: Kind,
+}
+
 /// Compares keys of one database.
 #[derive(Debug)]
 pub(super) struct Comparer {
@@ -35,31 +46,50 @@ impl Comparer {
 
     /// Compares a value of the backup with the one that is there.
     pub(super) fn compare(&mut self, item: &RestoreItem, found: &DumpedValue) -> Verdict {
-        let expected = item.value.payload.as_ref();
-        let Some((digest, kind)) = self.digest(item, expected) else { return Verdict::AnotherValue };
-        let is_same_value = ValueStamp::of(expected) == ValueStamp::of(&found.payload)
-            || self.digest(item, &found.payload).is_some_and(|(found, _)| found.value == digest.value);
+        self.expect(item).map_or(Verdict::AnotherValue, |expected| self.judge(&expected, found))
+    }
+
+    /// What has to be there; `None` where the backup's own value cannot be decoded.
+    pub(super) fn expect(&mut self, item: &RestoreItem) -> Option<Expected> {
+        let payload = item.value.payload.as_ref();
+        let expires_at_ms = item.value.expires_at_ms;
+        let (digest, kind) = self.digest(&item.key, expires_at_ms, payload)?;
+        Some(Expected { key: item.key.clone(), expires_at_ms, stamp: ValueStamp::of(payload), digest, kind })
+    }
+
+    /// Compares what has to be there with what is.
+    pub(super) fn judge(&mut self, expected: &Expected, found: &DumpedValue) -> Verdict {
+        let Expected { key, expires_at_ms, stamp, digest, kind } = expected;
+        let is_same_value = *stamp == ValueStamp::of(&found.payload)
+            || self
+                .digest(key, *expires_at_ms, &found.payload)
+                .is_some_and(|(found, _)| found.value == digest.value);
         if !is_same_value {
-            return if kind == Kind::Module { Verdict::Unknown } else { Verdict::AnotherValue };
+            return if *kind == Kind::Module { Verdict::Unknown } else { Verdict::AnotherValue };
         }
         match self.keeps_ttl {
-            true if !end_same(item.value.expires_at_ms, found) => Verdict::AnotherEnd,
+            true if !end_same(*expires_at_ms, found) => Verdict::AnotherEnd,
             true => Verdict::Same(digest.whole),
             false => Verdict::Same(digest.value),
         }
     }
 
-    fn digest(&mut self, item: &RestoreItem, payload: &[u8]) -> Option<(KeyDigest, Kind)> {
+    fn digest(
+        &mut self,
+        key: &[u8],
+        expires_at_ms: Option<i64>,
+        payload: &[u8],
+    ) -> Option<(KeyDigest, Kind)> {
         let payload = Payload::parse(payload).ok()?;
         let mut meta = KeyMeta::in_db(self.database);
-        meta.expires_at_ms = item.value.expires_at_ms;
-        let digest = payload.digest(&item.key, &meta, &mut self.hasher).ok()?;
+        meta.expires_at_ms = expires_at_ms;
+        let digest = payload.digest(key, &meta, &mut self.hasher).ok()?;
         Some((digest, payload.kind()))
     }
 }
 
 /// Tells whether a key ends when it should.
-fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
+pub(super) fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
     match (expected_ms, found.expires_at_ms) {
         (Some(expected), Some(found)) => expected.abs_diff(found) <= TOLERANCE_MS,
         // Servers before Redis 7.0 do not tell the moment.
@@ -72,7 +102,6 @@ fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
     use larder_rdb::{Server, Value};
 
     use super::*;

@@ -1,6 +1,6 @@
 //! The cache that keys are brought into.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::SystemTime};
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use larder_cache_client::{Availability, CacheClient, Capability, Error, Server as Node};
@@ -59,6 +59,10 @@ impl LiveTarget {
         self
     }
 
+    pub(super) fn only_database(&self) -> Option<u64> {
+        self.only_database
+    }
+
     pub(super) async fn client(&self, database: u64) -> Result<CacheClient> {
         (self.connect)(database).await
     }
@@ -97,6 +101,8 @@ pub(super) struct Looked {
     pub(super) only_database: Option<u64>,
     pub(super) primaries: Vec<Arc<dyn Node>>,
     pub(super) refusals: Vec<String>,
+    /// The databases that hold keys.
+    databases: BTreeSet<u64>,
     replicas: Vec<Arc<dyn Node>>,
     is_cluster: bool,
     unknown: Vec<Error>,
@@ -113,6 +119,7 @@ impl Looked {
             only_database,
             primaries: Vec::new(),
             refusals: Vec::new(),
+            databases: BTreeSet::new(),
             replicas: Vec::new(),
             is_cluster: false,
             unknown: Vec::new(),
@@ -125,6 +132,11 @@ impl Looked {
         now_ms().saturating_add(self.ahead_ms)
     }
 
+    /// The databases with keys, or the only one that there is.
+    pub(super) fn databases_in_question(&self) -> BTreeSet<u64> {
+        self.only_database.map_or_else(|| self.databases.clone(), |only| [only].into())
+    }
+
     fn add(&mut self, node: Arc<dyn Node>, info: &Info) {
         if info.flag("loading") == Some(true) {
             self.refusals.push(format!("{} is loading its data set", node.node()));
@@ -135,6 +147,8 @@ impl Looked {
             self.replicas.push(node);
             return;
         }
+        let numbers = info.section("keyspace").filter_map(|(name, _)| name.strip_prefix("db")?.parse().ok());
+        self.databases.extend::<Vec<u64>>(numbers.collect());
         if let Some(server) = version(info) {
             self.server = Some(self.server.map_or(server, |known| known.min(server)));
         }
@@ -163,7 +177,6 @@ impl Looked {
         }
         let Some(first) = self.primaries.first().cloned() else { return Ok(()) };
         if self.is_cluster {
-            self.only_database = self.only_database.or(Some(0));
             // Each has its own view of the cluster.
             let states = join_all(self.primaries.iter().map(|node| node.cluster())).await;
             let states = states.into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -1,23 +1,26 @@
 //! Comparing what is there with the backup.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use larder_cache_client::CacheClient;
+use larder_cache_client::{CacheClient, StepSize};
 
 use super::{
     LiveRestore, LiveVerified, TtlChoice,
     apply::{AT_ONCE, Clients},
     batches::{Batch, Batches, Piece},
     bring_back::{FETCH_COMMANDS, FETCHED_KEYS, Found},
-    same::{Comparer, Verdict},
+    functions::compare_functions,
+    same::{Comparer, Expected, Verdict},
     target::Looked,
 };
 use crate::{Error, Result};
 
 impl LiveRestore {
     /// Reads back every key that should be there, and compares it with the backup: its value, and the moment at which it ends
-    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference.
+    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference. Function
+    /// libraries are compared with those of every primary, where they were brought back.
     ///
     /// # Errors
     /// [`Error::Dump`] for a dump that is not sound, and [`Error::Cache`] where the cache cannot be asked. Single keys that
@@ -39,6 +42,7 @@ impl LiveRestore {
         let at_once = if self.options.pace.overlaps() { AT_ONCE } else { 1 };
         let mut verified = LiveVerified::default();
         let mut clients = Clients::of(self);
+        let mut functions = BTreeSet::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, LiveVerified>> = FuturesUnordered::new();
         let mut goes_on = true;
         loop {
@@ -51,15 +55,21 @@ impl LiveRestore {
                 }
                 piece = batches.next(), if goes_on && under_way.len() < at_once => match piece {
                     None => goes_on = false,
-                    Some(Piece::Function(_)) => {}
+                    Some(Piece::Function(code)) => {
+                        functions.insert(code);
+                    }
                     Some(Piece::Keys(batch)) => {
                         let client = clients.of_database(batch.database).await?;
                         under_way.push(self.compared(client, batch, looked));
                     }
                 },
-                else => return Ok(verified),
+                else => break,
             }
         }
+        if !verified.stopped {
+            verified.add(compare_functions(looked, &functions).await);
+        }
+        Ok(verified)
     }
 
     fn compared<'a>(
@@ -70,51 +80,82 @@ impl LiveRestore {
     ) -> BoxFuture<'a, LiveVerified> {
         let (paced, progress) = (self.paced(&client), Arc::clone(&self.options.progress));
         let keeps_ttl = self.options.ttl == TtlChoice::Keep;
-        let (keys, bytes) = (batch.items.len() as u64, batch.bytes as u64);
+        let (keys, bytes, database) = (batch.items.len() as u64, batch.bytes as u64, batch.database);
         Box::pin(async move {
-            let names: Vec<_> = batch.items.iter().map(|item| item.key.clone()).collect();
+            let Batch { items, held, .. } = batch;
+            let names: Vec<_> = items.iter().map(|item| item.key.clone()).collect();
+            // Values are decoded, and those of the backup are not kept while those that are there are fetched.
+            let expecting = move || {
+                let mut comparer = Comparer::new(database, keeps_ttl);
+                items.iter().map(|item| (item.value.expires_at_ms, comparer.expect(item))).collect()
+            };
+            let Ok(expected) = tokio::task::spawn_blocking(expecting).await else { return broke_off(keys) };
             let fetch = |keys| client.keys().dump(keys);
-            let found = paced.in_steps(&names, (FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
+            let found = paced.take(&names, StepSize::new(FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
             let now_ms = looked.now_ms();
-            // Values are decoded where they are not the same to the byte.
-            let work = move || compare(&batch, found, keeps_ttl, now_ms);
-            let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|broken| LiveVerified {
-                failed: keys,
-                failures: vec![format!("{keys} keys could not be compared: {broken}")],
-                ..LiveVerified::default()
-            });
+            let work = move || {
+                let batch = Comparison { database, keeps_ttl, names, expected };
+                let verified = batch.compare(found, now_ms);
+                drop(held);
+                verified
+            };
+            let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| broke_off(keys));
             progress.add(keys, bytes);
             done
         })
     }
 }
 
-fn compare(batch: &Batch, found: Vec<Found>, keeps_ttl: bool, now_ms: i64) -> LiveVerified {
-    let mut verified = LiveVerified { stopped: found.len() < batch.items.len(), ..LiveVerified::default() };
-    let mut comparer = Comparer::new(batch.database, keeps_ttl);
-    for (item, found) in batch.items.iter().zip(found) {
-        let is_over = item.value.expires_at_ms.is_some_and(|at| at <= now_ms);
-        let found = match found {
-            Ok(None) if is_over => {
-                verified.expired += 1;
-                continue;
-            }
-            Err(error) => {
-                verified.fail(&item.key, &error);
-                continue;
-            }
-            Ok(found) => found,
-        };
-        verified.compared += 1;
-        match found.map(|found| comparer.compare(item, &found)) {
-            None => verified.miss(&item.key),
-            Some(Verdict::Same(digest)) => {
-                verified.equal += 1;
-                verified.digest += digest;
-            }
-            Some(Verdict::Unknown) => verified.unknown += 1,
-            Some(Verdict::AnotherValue | Verdict::AnotherEnd) => verified.differ(&item.key),
-        }
+/// Where work inside Larder broke off, nothing is known of the keys.
+fn broke_off(keys: u64) -> LiveVerified {
+    LiveVerified {
+        failed: keys,
+        failures: vec![format!("{keys} keys could not be compared: work inside Larder broke off")],
+        ..LiveVerified::default()
     }
-    verified
+}
+
+/// Keys of one database, and what has to be there of them.
+struct Comparison {
+    database: u64,
+    keeps_ttl: bool,
+    names: Vec<Bytes>,
+    /// When their time is up, and what has to be there until then; nothing for a value that cannot be decoded.
+    expected: Vec<(Option<i64>, Option<Expected>)>,
+}
+
+impl Comparison {
+    fn compare(&self, found: Vec<Found>, now_ms: i64) -> LiveVerified {
+        let mut verified =
+            LiveVerified { stopped: found.len() < self.names.len(), ..LiveVerified::default() };
+        let mut comparer = Comparer::new(self.database, self.keeps_ttl);
+        for ((key, (expires_at_ms, expected)), found) in self.names.iter().zip(&self.expected).zip(found) {
+            let is_over = expires_at_ms.is_some_and(|at| at <= now_ms);
+            let found = match found {
+                Ok(None) if is_over => {
+                    verified.expired += 1;
+                    continue;
+                }
+                Err(error) => {
+                    verified.fail(key, &error);
+                    continue;
+                }
+                Ok(found) => found,
+            };
+            verified.compared += 1;
+            let verdict = found.map(|found| {
+                expected.as_ref().map_or(Verdict::AnotherValue, |expected| comparer.judge(expected, &found))
+            });
+            match verdict {
+                None => verified.miss(key),
+                Some(Verdict::Same(digest)) => {
+                    verified.equal += 1;
+                    verified.digest += digest;
+                }
+                Some(Verdict::Unknown) => verified.unknown += 1,
+                Some(Verdict::AnotherValue | Verdict::AnotherEnd) => verified.differ(key),
+            }
+        }
+        verified
+    }
 }

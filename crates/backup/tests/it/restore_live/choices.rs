@@ -111,3 +111,31 @@ async fn times_count_from_now_or_go() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_keys_of_one_name_the_first_database_comes_each_time() {
+    on_every_server(async |program| {
+        let (from, to) = (server(program)?, server(program)?);
+        say(
+            &from,
+            &["SET same zero", "SELECT 1", "SET same one", "SET other 1", "SELECT 2", "SET same two"],
+        )?;
+        let mut options = LiveRestoreOptions::default();
+        options.databases.into_database = Some(0);
+        options.existing = Existing::Overwrite;
+        let live = restore(vec![image(&from)?], into_server(&to), options);
+        let plan = live.plan().await?;
+        ensure!(plan.comes.keys == 2 && plan.left_out.values().sum::<u64>() == 2, "{plan:?}");
+        for restored in [2, 0] {
+            let outcome = bring_back(&live).await?;
+            ensure!(outcome.restored == restored && outcome.overwritten == 0, "{outcome:?}");
+            ensure!(outcome.left_out.values().sum::<u64>() == 2, "{outcome:?}");
+            ensure!(get(&to, "same")?.as_deref() == Some("zero"));
+        }
+        say(&to, &["SET same mine"])?;
+        ensure!(bring_back(&live).await?.overwritten == 1);
+        ensure!(get(&to, "same")?.as_deref() == Some("zero"));
+        Ok(())
+    })
+    .await;
+}

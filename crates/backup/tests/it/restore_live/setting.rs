@@ -5,7 +5,7 @@ use std::{fs, io::Cursor, io::Read, sync::Arc};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use larder_backup::{LiveOutcome, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget};
-use larder_cache_client::{ConnectOptions, open};
+use larder_cache_client::{CacheUrl, ConnectOptions, open};
 use larder_test_support::{ServerProgram, TestCluster, TestServer};
 use redis::{ConnectionLike, cmd};
 
@@ -134,10 +134,10 @@ pub(crate) fn into_server(server: &TestServer) -> LiveTarget {
 }
 
 pub(crate) fn into_cluster(cluster: &TestCluster) -> LiveTarget {
-    let url = cluster.url();
-    LiveTarget::new(move |_| {
-        let url = url.clone();
-        async move { Ok(open(&url.parse().expect("a URL"), &ConnectOptions::default()).await?) }
+    let url: CacheUrl = cluster.url().parse().expect("a URL");
+    LiveTarget::new(move |database| {
+        let url = url.with_database(u32::try_from(database).expect("a small number"));
+        async move { Ok(open(&url, &ConnectOptions::default()).await?) }
     })
 }
 

@@ -5,7 +5,6 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use larder_metrics_model::{Info, Skipped};
-use redis::{FromRedisValue, Value};
 
 use super::{
     Origin,
@@ -19,6 +18,7 @@ use crate::{
     redis::{
         answer::read,
         failure::Request,
+        functions::libraries,
         keys::RedisKeys,
         link::Effect,
         sweep::{Shard, Shards, Sweeper},
@@ -90,7 +90,10 @@ impl KeysSource {
     async fn functions(&self) -> Result<(Vec<Bytes>, Option<Skipped>)> {
         let link = self.origin.link.as_ref();
         match link.run(rights::command(&["FUNCTION", "LIST", "WITHCODE"]), Effect::Read).await {
-            Ok(libraries) => Ok((sources(libraries), None)),
+            Ok(answer) => {
+                let sources = libraries(answer).into_iter().map(|library| library.code);
+                Ok((sources.collect(), None))
+            }
             Err(error @ Error::NotPermitted { .. }) => {
                 let what = format!("function libraries of {}", self.origin.node);
                 Ok((Vec::new(), Some(Skipped::new(what, error.with_causes()))))
@@ -225,24 +228,4 @@ fn server_of(info: &Info) -> (Option<String>, Target) {
         _ => larder_rdb::Server::redis(5, 0),
     };
     (version.map(str::to_owned), Target::OfPayloads(target))
-}
-
-/// The sources of libraries: of each a list of names and values, one of which is `library_code`.
-fn sources(libraries: Value) -> Vec<Bytes> {
-    let Value::Array(libraries) = libraries else { return Vec::new() };
-    let pairs = |library: Value| -> Vec<(Value, Value)> {
-        match library {
-            Value::Map(pairs) => pairs,
-            Value::Array(items) => {
-                let mut items = items.into_iter();
-                std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    let code = |(name, value): (Value, Value)| {
-        let is_code = String::from_redis_value(name).is_ok_and(|name| name == "library_code");
-        is_code.then(|| Vec::from_redis_value(value).ok().map(Bytes::from)).flatten()
-    };
-    libraries.into_iter().flat_map(pairs).filter_map(code).collect()
 }
