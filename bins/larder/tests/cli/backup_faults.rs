@@ -6,6 +6,7 @@ mod input;
 mod interrupted;
 mod killed;
 mod lost;
+mod scratch;
 mod secrets;
 
 use std::{

@@ -2,7 +2,7 @@
 
 mod folder;
 mod images;
-mod in_use;
+pub(crate) mod in_use;
 mod live;
 mod report;
 
