@@ -43,9 +43,9 @@ pub use crate::repository::{
     VerificationLevel, Wanted,
 };
 pub use crate::restore::{
-    DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOutcome,
-    LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget, LiveVerified,
-    PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
+    ConfigurationPlan, DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys,
+    LiveOutcome, LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
+    LiveVerified, PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice, plan_folder,
     restore_to_folder,
 };
 pub use crate::retention::{

@@ -4,6 +4,7 @@ mod at_once;
 mod disk;
 mod input;
 mod interrupted;
+mod into_folder;
 mod killed;
 mod lost;
 mod scratch;
