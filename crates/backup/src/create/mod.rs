@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::image::Pass;
 use crate::{
     Artifact, BackupId, Counts, Encryption, Error, KeyFamilies, Kind, Manifest, Packing, Part, Progress,
-    ReplicationPoint, Repository, Result, ShardImage, SlotRange,
+    ReplicationPoint, Repository, Result, ShardImage, SideArchive, SlotRange,
     census::Census,
     preflight::{self, ClusterSigns, NodeSigns},
     repository::Layout,
@@ -79,6 +79,9 @@ struct Chosen {
 /// Makes a backup: images of all shards one after the other, so that no two of them fork at once, then configuration and
 /// metrics, then the manifest. Whatever ends it before that leaves no backup.
 ///
+/// In the layout of the guide, whose dumps are read without a manifest as well, configuration and metrics go first, and the
+/// dump directly before the manifest.
+///
 /// # Errors
 /// [`Error::Refused`] with the figures where something stands against it, [`Error::Cache`] where the servers cannot be
 /// reached or refuse, [`Error::Dump`] for an image that is not sound, [`Error::Storage`] where it cannot be stored,
@@ -96,20 +99,29 @@ pub async fn create_backup(
     look_ahead(&chosen, options, &mut notes).await?;
 
     let id = options.layout.id(at, rand::random());
-    let (mut images, mut missing) = (Vec::with_capacity(chosen.len()), Vec::new());
     options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
-    for (number, chosen) in chosen.iter().enumerate() {
-        let (image, not_in_it) = take(number, chosen, repository, &id, options).await?;
-        images.push(image);
-        missing.extend(not_in_it);
-    }
-    let unmoved = is_unmoved(client, &chosen, options).await;
-    if let Some(moved) = unmoved {
-        stand_against("the backup", vec![moved], options, &mut notes)?;
-    }
-    let mut manifest = describe(id, client, images, options, at);
-    manifest.missing = missing;
-    take_files(&chosen, repository, options, &mut manifest).await?;
+    let (images, files) = match options.layout {
+        Layout::Ours => {
+            let images = take_all(&chosen, repository, &id, options).await?;
+            if let Some(moved) = is_unmoved(client, &chosen, options).await {
+                stand_against("the backup", vec![moved], options, &mut notes)?;
+            }
+            (images, take_files(&chosen, repository, &id, options).await?)
+        }
+        Layout::Guide => {
+            let files = take_files(&chosen, repository, &id, options).await?;
+            match take_all(&chosen, repository, &id, options).await {
+                Ok(images) => (images, files),
+                Err(error) => {
+                    repository.discard(&files.archives).await;
+                    return Err(error);
+                }
+            }
+        }
+    };
+    let mut manifest = describe(id, client, images.shards, options, at);
+    manifest.missing = images.missing.into_iter().chain(files.missing).collect();
+    manifest.archives = files.archives;
     manifest.finished_at = at + begun.elapsed();
     notes.extend(manifest.caveats());
     repository.commit(&manifest).await?;
@@ -238,6 +250,28 @@ fn stand_against(
     Err(Error::Refused { what: what.to_owned(), reasons })
 }
 
+/// The images, and what is not in them.
+#[derive(Default)]
+struct Images {
+    shards: Vec<ShardImage>,
+    missing: Vec<Skipped>,
+}
+
+async fn take_all(
+    chosen: &[Chosen],
+    repository: &Repository,
+    id: &BackupId,
+    options: &BackupOptions,
+) -> Result<Images> {
+    let mut images = Images::default();
+    for (number, chosen) in chosen.iter().enumerate() {
+        let (image, not_in_it) = take(number, chosen, repository, id, options).await?;
+        images.shards.push(image);
+        images.missing.extend(not_in_it);
+    }
+    Ok(images)
+}
+
 async fn take(
     number: usize,
     chosen: &Chosen,
@@ -363,16 +397,24 @@ fn describe(
     }
 }
 
+/// Configuration, metrics and logs, and what is not in them.
+#[derive(Default)]
+struct Files {
+    archives: Vec<SideArchive>,
+    missing: Vec<Skipped>,
+}
+
 /// Stores configuration, metrics and logs. What is missing of them is said, and makes the backup no worse.
 async fn take_files(
     chosen: &[Chosen],
     repository: &Repository,
+    id: &BackupId,
     options: &BackupOptions,
-    manifest: &mut Manifest,
-) -> Result<()> {
+) -> Result<Files> {
+    let mut taken = Files::default();
     let mut configuration = options.configuration.clone();
     for Chosen { shard, .. } in chosen {
-        settings_of(shard, &mut configuration, manifest).await;
+        taken.missing.extend(settings_of(shard, &mut configuration).await);
     }
     let metrics = options.metrics.clone();
     for (name, part, files) in [("config", Part::Config, configuration), ("metrics", Part::Metrics, metrics)]
@@ -383,27 +425,26 @@ async fn take_files(
         if options.stop.is_cancelled() {
             return Err(Error::Stopped);
         }
-        let writer = repository.writer(&manifest.id, options.packing.spec(part)).await?;
+        let writer = repository.writer(id, options.packing.spec(part)).await?;
         let (archive, missing) = archives::store(name, files, writer, &options.packing).await?;
-        manifest.archives.extend(archive);
-        manifest.missing.extend(missing);
+        taken.archives.extend(archive);
+        taken.missing.extend(missing);
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// The settings that a server runs with, without those that hold secrets: what its configuration file says may be another
 /// matter, and may be on another machine.
-async fn settings_of(shard: &DumpShard, configuration: &mut FileSet, manifest: &mut Manifest) {
+async fn settings_of(shard: &DumpShard, configuration: &mut FileSet) -> Option<Skipped> {
     let file = format!("servers/{}.json", shard.node.as_str().replace(['/', ':', '[', ']'], "_"));
     match shard.server.config("*").await {
         Ok(settings) => {
             // A map of texts can always be written.
             let text = serde_json::to_vec_pretty(&settings).unwrap_or_default();
             configuration.made.push((file, text));
+            None
         }
-        Err(error) => {
-            manifest.missing.push(Skipped::new(format!("settings of {}", shard.node), error.with_causes()));
-        }
+        Err(error) => Some(Skipped::new(format!("settings of {}", shard.node), error.with_causes())),
     }
 }
 
