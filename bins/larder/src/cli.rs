@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Clean(clean::CleanArgs),
     Undo(undo::UndoArgs),
     Backup(backup::BackupArgs),
-    Restore(restore::RestoreArgs),
+    Restore(Box<restore::RestoreArgs>),
     Drill(drill::DrillArgs),
     Metrics(metrics::MetricsArgs),
     Maintain(maintain::MaintainArgs),

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    BackupId, Error, Manifest, Repository, Result, Verification, VerificationLevel, VerifyOptions, reading,
+    BackupId, Manifest, Repository, Result, Verification, VerificationLevel, VerifyOptions,
+    reading::{self, note_damage},
     verify::{Loaded, load_shard},
 };
 
@@ -78,20 +79,17 @@ pub async fn drill(
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for (number, shard) in manifest.shards.iter().enumerate() {
         options.progress.begin_shard(number, None);
-        match load_shard(repository, &manifest.id, shard, options).await {
-            Ok(loaded) => report.add(loaded),
-            // What is not there cannot be brought back, and that is what a drill is to show.
-            Err(error @ Error::Damaged { .. }) => report.problems.push(error.to_string()),
-            Err(error) => return Err(error),
+        let loaded = load_shard(repository, &manifest.id, shard, options).await;
+        // What is not there cannot be brought back, and that is what a drill is to show.
+        if let Some(loaded) = note_damage(loaded, &mut report.problems)? {
+            report.add(loaded);
         }
     }
     for archive in &manifest.archives {
-        match reading::read_archive(repository, &manifest.id, &archive.artifact, None, &options.reading())
-            .await
-        {
-            Ok(problems) => report.problems.extend(problems),
-            Err(error @ Error::Damaged { .. }) => report.problems.push(error.to_string()),
-            Err(error) => return Err(error),
+        let reading = options.reading();
+        let read = reading::read_archive(repository, &manifest.id, &archive.artifact, None, &reading).await;
+        if let Some(read) = note_damage(read, &mut report.problems)? {
+            report.problems.extend(read.problems);
         }
     }
     report.ok = report.problems.is_empty();

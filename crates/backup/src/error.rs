@@ -104,8 +104,8 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// A scratch server did not start, or did not take the data.
-    #[error("the scratch server {program} {what}")]
+    /// A scratch server did not start, or ended by itself: that says nothing of the backup.
+    #[error("it could not be tried: the scratch server {program} {what}")]
     Scratch {
         /// The program.
         program: String,

@@ -43,8 +43,8 @@ pub use crate::repository::{
     VerificationLevel, Wanted,
 };
 pub use crate::restore::{
-    DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys, LiveOthers,
-    LiveOutcome, LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
+    ConfigurationPlan, DatabaseMap, Existing, FolderOptions, FolderOutcome, FolderPlan, KeyFilter, LiveKeys,
+    LiveOthers, LiveOutcome, LivePlan, LiveProgress, LiveRestore, LiveRestoreOptions, LiveSource, LiveTarget,
     LiveVerified, OthersOutcome, PlannedFile, ReadingOptions, RecoveryReport, Rename, TargetFacts, TtlChoice,
     plan_folder, restore_to_folder,
 };

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::BackupId;
 
+/// What is missing of a dump in the guide's layout that has no manifest.
+pub(crate) const NO_MANIFEST: &str = "manifest";
+
 /// What a backup consists of, and what is known of it. It is written last: a backup without one is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -209,6 +212,13 @@ impl Manifest {
     #[must_use]
     pub fn is_safety(&self) -> bool {
         matches!(self.kind, Kind::Safety { .. })
+    }
+
+    /// Tells whether it is a dump in the guide's layout that has no manifest: the backup that it is of did not end, or its
+    /// manifest was lost. It may be good, and nothing says so.
+    #[must_use]
+    pub fn is_without_manifest(&self) -> bool {
+        self.kind == Kind::Guide && self.missing.iter().any(|part| part.what == NO_MANIFEST)
     }
 
     /// Returns how many bytes it takes in the repository, the manifest left aside.

@@ -5,7 +5,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, Read, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use bytes::Bytes;
@@ -54,7 +54,8 @@ pub(crate) async fn fetch(
     let (feed, reader) = passage::to_thread();
     let reading = reading.clone();
     let arriving = async move {
-        let (arrived, feed) = hand_on(pieces, feed, &reading).await?;
+        let mut feed = Some(feed);
+        let arrived = hand_on(pieces, &mut feed, &reading).await?;
         if let Some(feed) = feed {
             feed.end().await;
         }
@@ -75,28 +76,24 @@ pub(crate) async fn fetch_trusted(
         Ok(pieces) => pieces,
         Err(error) => return feed.fail(error.with_causes()).await,
     };
-    match hand_on(pieces, feed, reading).await {
-        Ok((arrived, Some(feed))) => {
-            let problems = against_sum(artifact, &arrived);
-            if problems.is_empty() {
-                feed.end().await;
-            } else {
-                feed.fail(problems.join("; ")).await;
-            }
-        }
-        Ok((_, None)) => {}
-        // The passage closes without an end, which its reader takes for what it is.
-        Err(error) => tracing::debug!(error = error.with_causes(), "reading {} ended", artifact.path),
+    let mut feed = Some(feed);
+    let arrived = hand_on(pieces, &mut feed, reading).await;
+    // Where nobody reads any more, nobody wants to know.
+    let Some(feed) = feed else { return };
+    match arrived.map(|arrived| against_sum(artifact, &arrived)) {
+        Ok(problems) if problems.is_empty() => feed.end().await,
+        Ok(problems) => feed.fail(problems.join("; ")).await,
+        Err(error) => feed.fail(error.with_causes()).await,
     }
 }
 
-/// Hands pieces on as long as somebody reads, and sums them up to the last. Gives back where the end is to be said.
+/// Hands pieces on as long as somebody reads, and sums them up to the last. Leaves where the end, or what came
+/// instead of it, is to be said.
 async fn hand_on(
     mut pieces: BoxStream<'static, Result<Bytes>>,
-    feed: Feed,
+    feed: &mut Option<Feed>,
     reading: &Reading,
-) -> Result<(Arrived, Option<Feed>)> {
-    let mut feed = Some(feed);
+) -> Result<Arrived> {
     let (mut sum, mut bytes) = (Sha256::new(), 0);
     loop {
         let piece = tokio::select! {
@@ -110,10 +107,10 @@ async fn hand_on(
         if let Some(open) = feed.take()
             && open.send(piece).await
         {
-            feed = Some(open);
+            *feed = Some(open);
         }
     }
-    Ok((Arrived { bytes, sha256: hex(&sum.finalize()) }, feed))
+    Ok(Arrived { bytes, sha256: hex(&sum.finalize()) })
 }
 
 /// Reads an artifact and looks at its size and sum alone; says how they are not what the manifest says.
@@ -285,7 +282,30 @@ pub(crate) fn against_census(shard: &ShardImage, census: &Census) -> Vec<String>
     problems
 }
 
-/// Reads an archive to its end, whose files are put under `folder` where it is given; says what is wrong with it.
+/// What reading an archive has shown.
+#[derive(Debug, Default)]
+pub(crate) struct ArchiveRead {
+    /// What is wrong with it.
+    pub(crate) problems: Vec<String>,
+    /// The files in it, by their paths from where it is unpacked; those that would lead out of there are none.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// An object that is not there, or of another length, is a fault of the backup, and noted as one; what else keeps it from being
+/// looked at is not. `None` where it was one.
+pub(crate) fn note_damage<T>(read: Result<T>, problems: &mut Vec<String>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error @ Error::Damaged { .. }) => {
+            problems.push(error.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads an archive to its end, whose files are put under `folder` where it is given; says what is in it and what is wrong
+/// with it.
 ///
 /// # Errors
 /// As [`read_image`].
@@ -295,7 +315,7 @@ pub(crate) async fn read_archive(
     artifact: &Artifact,
     folder: Option<PathBuf>,
     reading: &Reading,
-) -> Result<Vec<String>> {
+) -> Result<ArchiveRead> {
     let (reader, arriving) = fetch(repository, id, artifact, reading).await?;
     let (described, keyring, target) = (artifact.clone(), reading.keyring.clone(), folder.clone());
     let work = Work::start("larder-archive", reading.effort, move || {
@@ -303,16 +323,16 @@ pub(crate) async fn read_archive(
     });
     let unpacked = work.done().await?;
     let arrived = arriving.await.map_err(thread::broken)??;
-    let mut problems = against_sum(artifact, &arrived);
+    let mut read = ArchiveRead { problems: against_sum(artifact, &arrived), files: Vec::new() };
     match unpacked {
-        Ok(()) => {}
-        Err(Unread::Locked(reason)) => note_locked(artifact, reason, &mut problems)?,
+        Ok(files) => read.files = files,
+        Err(Unread::Locked(reason)) => note_locked(artifact, reason, &mut read.problems)?,
         Err(Unread::Unwritable(source)) => {
             return Err(Error::File { path: folder.unwrap_or_default(), what: "written", source });
         }
-        Err(Unread::Damaged(reason)) => problems.push(format!("{} is damaged: {reason}", artifact.path)),
+        Err(Unread::Damaged(reason)) => read.problems.push(format!("{} is damaged: {reason}", artifact.path)),
     }
-    Ok(problems)
+    Ok(read)
 }
 
 fn unpack_archive(
@@ -320,7 +340,7 @@ fn unpack_archive(
     artifact: &Artifact,
     keyring: &Keyring,
     folder: Option<&Path>,
-) -> std::result::Result<(), Unread> {
+) -> std::result::Result<Vec<PathBuf>, Unread> {
     let damaged = |error: io::Error| Unread::Damaged(error.to_string());
     let mut plain = unpack(reader, artifact, keyring).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => Unread::Locked(error.to_string()),
@@ -329,8 +349,10 @@ fn unpack_archive(
     let mut archive = tar::Archive::new(&mut plain);
     archive.set_preserve_permissions(false);
     archive.set_unpack_xattrs(false);
+    let mut files = Vec::new();
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
+        files.extend(file_in(&entry));
         match folder {
             // What leads out of the folder is passed by.
             Some(folder) => drop(entry.unpack_in(folder).map_err(Unread::Unwritable)?),
@@ -339,5 +361,20 @@ fn unpack_archive(
     }
     // Behind the end of the archive there are zeros, and behind them the checksum of what is compressed.
     io::copy(&mut plain, &mut io::sink()).map_err(damaged)?;
-    Ok(())
+    Ok(files)
+}
+
+/// Under which path a file is put where the archive is unpacked (`tar::Entry::unpack_in`): without its root. What leads upwards
+/// is not put anywhere.
+fn file_in<R: Read>(entry: &tar::Entry<'_, R>) -> Option<PathBuf> {
+    let path = entry.path().ok().filter(|_| entry.header().entry_type().is_file())?;
+    let mut inside = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(part) => inside.push(part),
+            Component::ParentDir => return None,
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+        }
+    }
+    Some(inside).filter(|path| !path.as_os_str().is_empty())
 }

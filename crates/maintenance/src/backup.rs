@@ -144,16 +144,26 @@ impl Job for PruneJob {
             Err(error) => return failed(self, &error, begun, JobReport::Prune(None)),
         };
         let plan = plan_prune(&listing.backups, &self.policy, at.to_utc(), *at.offset());
-        let removed = plan.removals().count();
-        let verb = if self.apply { "were" } else { "would be" };
-        let summary = format!("{removed} of {} backups {verb} removed", listing.backups.len());
+        let all = listing.backups.len();
+        let left_alone =
+            listing.damaged.iter().map(|one| format!("{} is left alone: {}", one.id, one.reason));
         if !self.apply {
-            return JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
+            let summary = format!("{} of {all} backups would be removed", plan.removals().count());
+            let mut outcome =
+                JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
+            outcome.notes.extend(left_alone);
+            return outcome;
         }
+        // What was removed may be less than what was planned.
         let pruned = prune(&self.repository, &plan).await;
-        let outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
+        let summary = format!("{} of {all} backups were removed", pruned.removed.len());
+        let status = if pruned.removed.is_empty() { JobStatus::Failed } else { JobStatus::Partial };
+        let mut outcome =
+            JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Prune(Some(plan)));
+        outcome.notes.extend(left_alone);
+        outcome.notes.extend(pruned.spared.iter().map(|(id, why)| format!("{id} stays after all: {why}")));
         pruned.failed.iter().fold(outcome, |outcome, (id, error)| {
-            outcome.but(JobStatus::Partial, format!("{id}: {}", error.with_causes()))
+            outcome.but(status, format!("{id} could not be removed: {}", error.with_causes()))
         })
     }
 }

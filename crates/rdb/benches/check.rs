@@ -21,6 +21,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use larder_rdb::{
     DataDigest, HashField, KeyHasher, KeyMeta, Reader, Server, Stream, StreamEntry, StreamId, Value, Writer,
 };
+use larder_test_support::write_query_cache;
 
 /// Runs of each pass, of which the best counts.
 const RUNS: usize = 3;
@@ -36,7 +37,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let strings = folder.path().join("strings.rdb");
     let keys = number("LARDER_BENCH_KEYS", 200_000);
-    write_strings(&strings, keys);
+    write_query_cache(&strings, keys).unwrap();
     let len = std::fs::metadata(&strings).unwrap().len();
     println!("strings: {keys} keys, {len} bytes");
     let bare = best(|| bare_pass(&strings));
@@ -200,16 +201,6 @@ impl Numbers {
         (self.next() >> 11) % limit
     }
 
-    /// An embedding: 256 floats as their bytes.
-    fn embedding(&mut self, out: &mut Vec<u8>) {
-        out.clear();
-        while out.len() < 1024 {
-            // Between -1 and 1, as normalised vectors have it: the exponent varies little, the rest is noise.
-            let [a, b, c, d, ..] = self.next().to_le_bytes();
-            out.extend([a, b, c, 0x3c | d & 0x83]);
-        }
-    }
-
     fn json(&mut self, len: u64, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(b"{\"results\":[");
@@ -220,41 +211,6 @@ impl Numbers {
         }
         out.extend_from_slice(b"]}");
     }
-}
-
-/// String keys in the families of a query cache; six in ten expire.
-fn write_strings(path: &Path, keys: u64) {
-    let mut numbers = Numbers(0x1234_5678_9abc_def1);
-    let mut writer = Writer::new(BufWriter::new(File::create(path).unwrap()), Server::redis(7, 0)).unwrap();
-    writer.aux(b"redis-ver", b"7.0.15").unwrap();
-    writer.resize_db(0, keys, keys * 6 / 10).unwrap();
-    let mut value = Vec::new();
-    for _ in 0..keys {
-        let id = numbers.next();
-        let key = match numbers.below(100) {
-            0..15 => {
-                numbers.embedding(&mut value);
-                format!("codebase_rag:embedding:{id:016x}")
-            }
-            15..55 => {
-                let len = 180 + numbers.below(400);
-                numbers.json(len, &mut value);
-                format!("codebase_rag:search:{id:016x}")
-            }
-            other => {
-                let family = ["project", "file", "session", "temp"][usize::try_from(other % 4).unwrap()];
-                let len = 80 + numbers.below(250);
-                numbers.json(len, &mut value);
-                format!("codebase_rag:{family}:{id:016x}")
-            }
-        };
-        let mut meta = KeyMeta::default();
-        if numbers.below(10) < 6 {
-            meta = meta.expiring_at_ms(4_102_444_800_000 + i64::try_from(numbers.below(7_200_000)).unwrap());
-        }
-        writer.string(key.as_bytes(), &meta, &value).unwrap();
-    }
-    writer.finish().unwrap();
 }
 
 /// Keys of every kind.

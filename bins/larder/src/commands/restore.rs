@@ -49,17 +49,20 @@ pub(crate) struct RestoreArgs {
     #[arg(long, conflicts_with = "to_folder")]
     no_safety_backup: bool,
     /// Keys a second, `max` for as fast as it goes, or `governed`: so that other clients do not feel it
-    #[arg(long, value_name = "N|max")]
+    #[arg(long, value_name = "N|max", conflicts_with = "to_folder")]
     rate: Option<Rate>,
     /// Goes on although the cache seems to have too little room
     #[arg(long, conflicts_with = "to_folder")]
     force: bool,
-    /// Data that is in the folder is put aside; its server must be stopped
+    /// Data and configuration files that are there are put aside; the server of the data must be stopped
     #[arg(long, conflicts_with = "to")]
     swap: bool,
     /// Writes the data as an append-only file as well: a server with `appendonly yes` reads nothing else
     #[arg(long, conflicts_with = "to")]
     append_only: bool,
+    /// Places the backup's configuration files under this folder; without it they go into a folder beside the data
+    #[arg(long, value_name = "FOLDER", conflicts_with = "to")]
+    configuration_to: Option<PathBuf>,
 }
 
 /// Which keys are brought into a running cache, and how.
@@ -133,9 +136,19 @@ pub(crate) async fn run(args: &RestoreArgs, settings: &Settings) -> Result<ExitC
         _ => settings.url.name(),
     };
     let manifest = args.which.find_of(&place, &cache).await?;
-    match (&args.to, &args.to_folder) {
-        (Some(url), _) => live::run(args, url, &place, &manifest, settings).await,
-        (None, Some(folder)) => folder::run(args, folder, &place, &manifest, settings).await,
-        (None, None) => Ok(ExitCode::SUCCESS),
+    let (done, target) = match (&args.to, &args.to_folder) {
+        (Some(url), _) => (live::run(args, url, &place, &manifest, settings).await, url.name()),
+        (None, Some(folder)) => {
+            (folder::run(args, folder, &place, &manifest, settings).await, folder.display().to_string())
+        }
+        (None, None) => return Ok(ExitCode::SUCCESS),
+    };
+    if let Err(error) = &done
+        && args.apply
+    {
+        let mut written = report::begin(args, &place, &manifest, target);
+        written.lines = vec![format!("Error: {error:#}")];
+        report::write(&written, settings);
     }
+    done
 }

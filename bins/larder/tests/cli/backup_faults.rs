@@ -4,8 +4,10 @@ mod at_once;
 mod disk;
 mod input;
 mod interrupted;
+mod into_folder;
 mod killed;
 mod lost;
+mod scratch;
 mod secrets;
 
 use std::{

@@ -7,6 +7,7 @@ use std::{
 };
 
 use larder_metrics_model::Skipped;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::image;
 use crate::{
@@ -69,7 +70,7 @@ pub(super) async fn store(
     let (to, packed) = passage::from_thread();
     let packing = packing.clone();
     let work = Work::start("larder-archive", packing.effort, move || gather(&files, to, &packing));
-    let storing = tokio::spawn(image::put(packed, writer));
+    let storing = AbortOnDropHandle::new(tokio::spawn(image::put(packed, writer)));
     let gathered = work.done().await?;
     let stored = storing.await.map_err(thread::broken)?;
     let gathered = match (gathered, stored.as_ref()) {

@@ -9,7 +9,10 @@ use super::{
     layout::{ArtifactSpec, Part, manifest_path},
     record::Sealed,
 };
-use crate::{Artifact, BackupId, Compression, Error, Kind, Manifest, Result, ShardImage, SideArchive};
+use crate::{
+    Artifact, BackupId, Compression, Error, Kind, Manifest, Result, ShardImage, SideArchive,
+    manifest::NO_MANIFEST,
+};
 
 /// `manifest_DATE.json`; whatever is missing is not known.
 #[derive(Debug, Default, Deserialize)]
@@ -83,7 +86,8 @@ pub(super) fn written<'a>(manifest: &'a Manifest, ours: Sealed<'a>) -> Result<Wr
 /// Describes what the guide's script left at the root; `None` where there is no complete dump.
 ///
 /// gzip takes the `.rdb` away when the `.rdb.gz` is complete, and the script compresses after it has written the manifest:
-/// with a manifest, a `.rdb` is whole, and a `.rdb.gz` beside it is not.
+/// with a manifest, a `.rdb` is whole, and a `.rdb.gz` beside it is not. Both the script and Larder write the manifest after
+/// the dump: a dump without one is of a backup that did not end.
 pub(super) fn described(id: &BackupId, file: Option<GuideFile>, objects: &[ObjectMeta]) -> Option<Manifest> {
     let plain = format!("redis_{id}.rdb");
     let find = |path: &str| objects.iter().find(|object| object.location.as_ref() == path);
@@ -94,7 +98,7 @@ pub(super) fn described(id: &BackupId, file: Option<GuideFile>, objects: &[Objec
     };
     let mut missing = Vec::new();
     if file.is_none() {
-        missing.push(Skipped::new("manifest", format!("{} is not there", manifest_path(id))));
+        missing.push(Skipped::new(NO_MANIFEST, format!("{} is not there", manifest_path(id))));
     }
     let mut archives = Vec::new();
     for (name, part) in [("config", Part::Config), ("metrics", Part::Metrics)] {

@@ -24,7 +24,7 @@ pub struct Listing {
     pub backups: Vec<ListedBackup>,
     /// What has no manifest: it is being written, or its writing or its removal was cut off.
     pub unfinished: Vec<UnfinishedBackup>,
-    /// What has a manifest that cannot be trusted.
+    /// What has a manifest that cannot be trusted, or not be read: nothing is known of it, and it is left alone.
     pub damaged: Vec<DamagedBackup>,
     /// Objects that belong to no backup.
     pub foreign: u64,
@@ -56,7 +56,7 @@ pub struct UnfinishedBackup {
     pub newest_write: DateTime<Utc>,
 }
 
-/// A backup whose manifest cannot be trusted.
+/// A backup whose manifest cannot be trusted, or not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedBackup {
@@ -105,10 +105,13 @@ impl ListedBackup {
         !self.problems.is_empty() || self.standing_failure().is_some()
     }
 
-    /// Tells whether its dump was decoded, or loaded, and all was well, and nothing has shown the contrary since.
+    /// Tells whether its dump was decoded, or loaded, and all was well, and nothing has shown the contrary since. What is
+    /// without a manifest is never proven: nothing says that the dump was whole when the backup ended.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        !self.is_bad() && self.passed(VerificationLevel::Structure).is_some()
+        !self.manifest.is_without_manifest()
+            && !self.is_bad()
+            && self.passed(VerificationLevel::Structure).is_some()
     }
 }
 
@@ -116,7 +119,7 @@ impl Repository {
     /// Lists what is there: the paths of all objects, and the manifests.
     ///
     /// # Errors
-    /// The store fails. A manifest that cannot be trusted is part of the result.
+    /// The store cannot be listed. A manifest that cannot be trusted, or not be read, is part of the result.
     pub async fn list(&self) -> Result<Listing> {
         let mut listing = Listing::default();
         let objects = self.objects().await?;
@@ -129,7 +132,7 @@ impl Repository {
         }
         let found = stream::iter(owned).map(|(id, objects)| self.look_at(id, objects));
         let mut found = found.buffer_unordered(READ_AT_ONCE);
-        while let Some(found) = found.try_next().await? {
+        while let Some(found) = found.next().await {
             match found {
                 Some(Found::Backup(backup)) => listing.backups.push(*backup),
                 Some(Found::Unfinished(unfinished)) => listing.unfinished.push(unfinished),
@@ -143,27 +146,35 @@ impl Repository {
         Ok(listing)
     }
 
-    async fn look_at(&self, id: BackupId, objects: Vec<ObjectMeta>) -> Result<Option<Found>> {
+    /// What keeps one backup from being read, such as a right to one object, ends no listing of the others.
+    async fn look_at(&self, id: BackupId, objects: Vec<ObjectMeta>) -> Option<Found> {
+        let reason = match self.found(&id, &objects).await {
+            Ok(found) => return found,
+            Err(Error::Manifest { reason, .. }) => reason,
+            Err(error) => format!("it could not be read: {}", error.with_causes()),
+        };
+        Some(Found::Damaged(DamagedBackup { id, reason }))
+    }
+
+    async fn found(&self, id: &BackupId, objects: &[ObjectMeta]) -> Result<Option<Found>> {
         let is_there = |path: &str| objects.iter().any(|object| object.location.as_ref() == path);
-        let record = if is_there(&manifest_path(&id)) { self.record(&id).await } else { Ok(None) };
+        let record = if is_there(&manifest_path(id)) { self.record(id).await? } else { None };
         let manifest = match record {
-            Ok(Some(Record::Ours(manifest))) => {
+            Some(Record::Ours(manifest)) => {
                 // Of the guide's layout, the dump is removed first, so that its absence is the end of the backup.
                 let is_without_dump = manifest.shards.iter().all(|shard| !is_there(&shard.artifact.path));
                 (!(id.is_guides() && is_without_dump)).then_some(*manifest)
             }
-            Ok(Some(Record::Guide(file))) => guide_file::described(&id, Some(file), &objects),
-            Ok(None) if id.is_guides() => guide_file::described(&id, None, &objects),
-            Ok(None) => None,
-            Err(Error::Manifest { id, reason }) => {
-                return Ok(Some(Found::Damaged(DamagedBackup { id, reason })));
-            }
-            Err(error) => return Err(error),
+            Some(Record::Guide(file)) => guide_file::described(id, Some(file), objects),
+            None if id.is_guides() => guide_file::described(id, None, objects),
+            None => None,
         };
-        let Some(manifest) = manifest else { return Ok(unfinished(id, &objects).map(Found::Unfinished)) };
+        let Some(manifest) = manifest else {
+            return Ok(unfinished(id.clone(), objects).map(Found::Unfinished));
+        };
         let verifications =
-            if is_there(&verification_path(&id)) { self.verifications(&id).await? } else { Vec::new() };
-        let problems = problems(&manifest, &objects);
+            if is_there(&verification_path(id)) { self.verifications(id).await? } else { Vec::new() };
+        let problems = problems(&manifest, objects);
         Ok(Some(Found::Backup(Box::new(ListedBackup { manifest, verifications, problems }))))
     }
 

@@ -193,8 +193,8 @@ impl Repository {
     /// Finds a backup.
     ///
     /// # Errors
-    /// [`Error::NoBackup`] where there is none; [`Error::Manifest`] where it is named by its id and was altered; the store
-    /// fails.
+    /// [`Error::NoBackup`] where there is none, or none that can be read; [`Error::Manifest`] where it is named by its id and
+    /// was altered; the store fails.
     pub async fn find(&self, wanted: &Wanted) -> Result<Manifest> {
         self.find_of(wanted, None).await
     }
@@ -217,6 +217,10 @@ impl Repository {
             .map(|backup| backup.manifest)
             .filter(|manifest| !manifest.is_safety() && until.is_none_or(|until| manifest.began_at <= until))
             .collect();
+        // One whose backup did not end is better than none, and nothing more.
+        if meant.iter().any(|manifest| !manifest.is_without_manifest()) {
+            meant.retain(|manifest| !manifest.is_without_manifest());
+        }
         let caches: BTreeSet<&str> = meant.iter().map(|manifest| manifest.cache.as_str()).collect();
         if caches.len() > 1 {
             let named = cache.filter(|cache| caches.contains(cache)).map(str::to_owned);
@@ -226,11 +230,25 @@ impl Repository {
                     "there are backups of several caches: {}; name the backup by its id",
                     all.join(", ")
                 );
-                return Err(Error::Refused { what: format!("`{wanted}`"), reasons: vec![reason] });
+                return Err(Error::Refused { what: "choosing a backup".to_owned(), reasons: vec![reason] });
             };
             meant.retain(|manifest| manifest.cache == named);
         }
-        meant.into_iter().next().ok_or_else(|| Error::NoBackup { wanted: wanted.to_string() })
+        let found = meant.into_iter().next();
+        let is_passed_over = |damaged: &&DamagedBackup| {
+            let began_at = damaged.id.began_at();
+            until.is_none_or(|until| began_at <= until)
+                && found.as_ref().is_none_or(|found| began_at > found.began_at)
+        };
+        let passed_over: Vec<&DamagedBackup> = listing.damaged.iter().filter(is_passed_over).collect();
+        for damaged in &passed_over {
+            tracing::warn!(id = %damaged.id, reason = damaged.reason, "a newer backup is passed over");
+        }
+        let nothing = match passed_over.first() {
+            Some(damaged) => format!("{wanted} that can be read: of {}, {}", damaged.id, damaged.reason),
+            None => wanted.to_string(),
+        };
+        found.ok_or(Error::NoBackup { wanted: nothing })
     }
 }
 

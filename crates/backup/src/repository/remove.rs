@@ -7,7 +7,7 @@ use super::{
     layout::{Layout, manifest_path, owner},
     storage,
 };
-use crate::{BackupId, Error, Result};
+use crate::{BackupId, Error, Result, SideArchive};
 
 impl Repository {
     /// Removes a backup: first that by which it is listed, then the rest. Cut off in the middle, it leaves objects that are
@@ -30,6 +30,15 @@ impl Repository {
             }
         }
         Ok(())
+    }
+
+    /// Takes away what was stored of a backup that does not come to be; what stays is listed as unfinished.
+    pub(crate) async fn discard(&self, archives: &[SideArchive]) {
+        for SideArchive { artifact, .. } in archives {
+            if let Err(error) = self.store.inner.delete(&Path::from(artifact.path.as_str())).await {
+                tracing::debug!(path = artifact.path, %error, "what was stored cannot be taken away");
+            }
+        }
     }
 
     async fn paths_of(&self, id: &BackupId) -> Result<Vec<Path>> {

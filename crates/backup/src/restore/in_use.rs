@@ -6,7 +6,7 @@ const SERVERS: [&str; 3] = ["redis", "valkey", "keydb"];
 
 /// Says which servers of this machine work in a folder. A server's folder is its working directory (`dir`, Redis 7.0
 /// `src/config.c`, `setConfigDirOption`). Only what this user may see is seen, and only where the system tells (Linux).
-pub(super) fn servers_in(folder: &Path) -> Vec<String> {
+pub(crate) fn servers_in(folder: &Path) -> Vec<String> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let in_it = processes

@@ -2,11 +2,13 @@
 
 mod folder;
 mod images;
-mod in_use;
+pub(crate) mod in_use;
 mod live;
 mod report;
 
-pub use folder::{FolderOptions, FolderOutcome, FolderPlan, PlannedFile, plan_folder, restore_to_folder};
+pub use folder::{
+    ConfigurationPlan, FolderOptions, FolderOutcome, FolderPlan, PlannedFile, plan_folder, restore_to_folder,
+};
 pub use images::ReadingOptions;
 pub use live::{
     DatabaseMap, Existing, KeyFilter, LiveKeys, LiveOthers, LiveOutcome, LivePlan, LiveProgress, LiveRestore,

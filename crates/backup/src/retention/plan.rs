@@ -82,7 +82,9 @@ impl PrunePlan {
 /// The backups of each cache are counted for themselves, and so are safety backups. One that is known to be bad (an object
 /// is missing, or its last verification failed) is kept by no rule: it goes when there is a newer one that verified, and
 /// stays until then. Whatever the policy says, these stay: the newest of each cache, the newest that verified (decoded or
-/// loaded), and safety backups for 7 days. Backups whose manifest cannot be trusted are not looked at, and stay.
+/// loaded), and safety backups for 7 days. A dump without a manifest counts as not verified, whatever was found of it; where
+/// it is the newest, the newest with a manifest stays as well. Backups whose manifest cannot be trusted, or not be read, are
+/// not looked at, and stay.
 #[must_use]
 pub fn plan_prune(
     backups: &[ListedBackup],
@@ -228,12 +230,18 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Whatever groups there are: the newest of all, and the newest of all that verified.
+/// Whatever groups there are: the newest of all, the newest of all that verified, and, where the newest is a dump without a
+/// manifest, the newest that has one.
 fn keep_the_last(sorted: &[&ListedBackup], reasons: &mut BTreeMap<BackupId, Vec<String>>) {
     let regular = || sorted.iter().filter(|backup| !backup.manifest.is_safety());
     let proven = regular().find(|backup| backup.is_proven());
     let newest = regular().next().or(sorted.first());
-    for (backup, reason) in [(proven, "newest that verified"), (newest, "newest")] {
+    let whole = newest
+        .filter(|newest| newest.manifest.is_without_manifest())
+        .and_then(|_| regular().find(|backup| !backup.manifest.is_without_manifest()));
+    for (backup, reason) in
+        [(proven, "newest that verified"), (newest, "newest"), (whole, "newest with a manifest")]
+    {
         let Some(backup) = backup else { continue };
         let reasons = reasons.entry(backup.manifest.id.clone()).or_default();
         let is_said = reasons.iter().any(|said| said == reason || said == "the only one there is");

@@ -1,25 +1,18 @@
 //! A server of our own.
 
-use std::{
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs, process::Stdio, time::Duration};
 
 use larder_cache_client::{CacheClient, CacheUrl, ConnectOptions, DumpMethod, DumpOptions};
-use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep},
 };
 
-use super::ServerProgram;
+use super::{ScratchFolder, ServerProgram};
 use crate::{Error, Result};
 
 /// A server of our own, on a Unix socket in a folder that nobody else can look into, without a port. It ends, and its folder
-/// goes, when this is dropped.
+/// goes, when this is dropped; where its owner is killed, the next one who makes such a server ends it.
 ///
 /// It is a replica of nothing: a server that is one does not drop keys whose time is up, neither when it loads them nor
 /// later, so that what it holds can be compared with the dump to the last key.
@@ -27,7 +20,7 @@ use crate::{Error, Result};
 pub struct ScratchServer {
     child: Child,
     program: String,
-    folder: TempDir,
+    folder: ScratchFolder,
     client: CacheClient,
 }
 
@@ -47,33 +40,9 @@ const BLAMES_DUMP: [&str; 6] = [
     "Internal error in RDB",
     "Unknown RDB",
 ];
-const DUMP_FILE: &str = "dump.rdb";
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// Lines of its log that are told where it does not start.
 const LOG_LINES: usize = 5;
-
-/// A folder for a scratch server, in which its dump is put before it is started.
-#[derive(Debug)]
-pub(crate) struct ScratchFolder(TempDir);
-
-impl ScratchFolder {
-    /// Makes it in the folder for temporary files, or in another one; only its owner can look into it.
-    pub(crate) fn make(inside: Option<&Path>) -> Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("larder-").permissions(Permissions::from_mode(0o700));
-        let made = match inside {
-            Some(folder) => builder.tempdir_in(folder),
-            None => builder.tempdir(),
-        };
-        let path = inside.map_or_else(std::env::temp_dir, Path::to_path_buf);
-        made.map(Self).map_err(|source| Error::File { path, what: "made a scratch folder in", source })
-    }
-
-    /// Where the dump belongs.
-    pub(crate) fn dump(&self) -> PathBuf {
-        self.0.path().join(DUMP_FILE)
-    }
-}
 
 impl ScratchServer {
     /// Starts a server with the dump in its folder, and waits until it has loaded it.
@@ -82,14 +51,7 @@ impl ScratchServer {
         folder: ScratchFolder,
         options: &ScratchOptions,
     ) -> Result<Self> {
-        let ScratchFolder(folder) = folder;
-        let config = folder.path().join("scratch.conf");
-        let write = |text: String| fs::write(&config, text);
-        write(configuration(folder.path())).map_err(|source| Error::File {
-            path: config.clone(),
-            what: "written",
-            source,
-        })?;
+        let config = folder.write_configuration()?;
         let name = program.to_string();
         let child = Command::new(&program.path)
             .arg(&config)
@@ -105,7 +67,7 @@ impl ScratchServer {
                 program: name.clone(),
                 what: format!("does not start: {error}"),
             })?;
-        let client = reach(folder.path()).await?;
+        let client = reach(&folder).await?;
         let mut server = Self { child, program: name, folder, client };
         server.wait(options.patience).await?;
         Ok(server)
@@ -185,18 +147,10 @@ impl ScratchServer {
     }
 }
 
-fn configuration(folder: &Path) -> String {
-    let folder = folder.display();
-    format!(
-        "port 0\nunixsocket \"{folder}/socket\"\nunixsocketperm 700\ndir \"{folder}\"\ndbfilename {DUMP_FILE}\n\
-         logfile \"{folder}/log\"\nsave \"\"\nappendonly no\ndaemonize no\ndatabases 16384\nrepl-diskless-load disabled\n\
-         replicaof 127.0.0.1 1\nreplica-serve-stale-data yes\nreplica-read-only yes\n"
-    )
-}
-
-async fn reach(folder: &Path) -> Result<CacheClient> {
-    let url: CacheUrl = format!("unix://{}/socket", folder.display()).parse().map_err(|_| Error::File {
-        path: folder.to_path_buf(),
+async fn reach(folder: &ScratchFolder) -> Result<CacheClient> {
+    let socket = folder.socket();
+    let url: CacheUrl = format!("unix://{}", socket.display()).parse().map_err(|_| Error::File {
+        path: socket,
         what: "named in a URL",
         source: std::io::ErrorKind::InvalidInput.into(),
     })?;

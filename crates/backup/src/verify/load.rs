@@ -31,7 +31,7 @@ pub(crate) async fn load_shard(
     options: &VerifyOptions,
 ) -> Result<Loaded> {
     let begun = Instant::now();
-    let folder = ScratchFolder::make(options.scratch_folder.as_deref())?;
+    let folder = ScratchFolder::make(options.scratch_folder.as_deref()).await?;
     let read = reading::read_image(repository, id, shard, Some(&folder.dump()), &options.reading()).await?;
     let fetch_time = begun.elapsed();
     let mut loaded = Loaded { problems: read.problems, program: None, fetch_time, load_time: Duration::ZERO };

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::load::{Loaded, load_shard};
 use crate::{
-    Effort, Error, Keyring, Manifest, Progress, Repository, Result, ServerPrograms, Verification,
-    VerificationLevel,
+    Effort, Keyring, Manifest, Progress, Repository, Result, ServerPrograms, Verification, VerificationLevel,
     reading::{self, Reading},
 };
 
@@ -90,11 +89,14 @@ pub async fn verify_backup(
     let mut verification = Verification::passed(options.level, at);
     options.progress.begin(manifest.stored_bytes(), manifest.shards.len());
     for artifact in manifest.archives.iter().map(|archive| &archive.artifact) {
+        let reading = options.reading();
         let problems = match options.level {
             VerificationLevel::Checksum => {
-                reading::check_sum(repository, &manifest.id, artifact, &options.reading()).await
+                reading::check_sum(repository, &manifest.id, artifact, &reading).await
             }
-            _ => reading::read_archive(repository, &manifest.id, artifact, None, &options.reading()).await,
+            _ => reading::read_archive(repository, &manifest.id, artifact, None, &reading)
+                .await
+                .map(|read| read.problems),
         };
         verification.note(problems)?;
     }
@@ -124,27 +126,20 @@ async fn verify_shard(
             verification.note(read.map(|read| read.problems))
         }
         VerificationLevel::Load | VerificationLevel::Drill => {
-            match load_shard(repository, &manifest.id, shard, options).await {
-                Ok(loaded) => {
-                    verification.server = loaded.program;
-                    verification.problems.extend(loaded.problems);
-                    Ok(())
-                }
-                Err(error) => verification.note(Err(error)),
+            let loaded = load_shard(repository, &manifest.id, shard, options).await;
+            if let Some(loaded) = reading::note_damage(loaded, &mut verification.problems)? {
+                verification.server = loaded.program;
+                verification.problems.extend(loaded.problems);
             }
+            Ok(())
         }
     }
 }
 
 impl Verification {
-    /// Notes what is wrong. An object that is not there, or of another length, is a fault of the backup; what else keeps it from
-    /// being looked at is not.
     fn note(&mut self, problems: Result<Vec<String>>) -> Result<()> {
-        match problems {
-            Ok(problems) => self.problems.extend(problems),
-            Err(error @ Error::Damaged { .. }) => self.problems.push(error.to_string()),
-            Err(error) => return Err(error),
-        }
+        let problems = reading::note_damage(problems, &mut self.problems)?;
+        self.problems.extend(problems.into_iter().flatten());
         Ok(())
     }
 }

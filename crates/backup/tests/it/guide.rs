@@ -1,12 +1,19 @@
 //! The files of the guide's script.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, path::Path, sync::Arc};
 
+use chrono::{FixedOffset, TimeDelta};
 use flate2::{Compression as Level, read::GzDecoder, write::GzEncoder};
-use larder_backup::{Compression, Error, Kind, Layout, Verification, VerificationLevel};
+use larder_backup::{
+    BackupOptions, Compression, Error, KeepPolicy, Kind, Layout, Repository, Verification, VerificationLevel,
+    Wanted, create_backup, plan_prune,
+};
+use larder_cache_client::{ConnectOptions, open};
+use larder_test_support::{TestServer, seed, server_programs};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
+use crate::breaking::Breaking;
 use crate::fixture::{back_up, id, in_folder, manifest, moment, noise, read, store};
 
 const RDB: &[u8] = b"REDIS0011 whatever";
@@ -139,4 +146,78 @@ async fn a_cluster_has_no_place_in_the_guides_layout() {
     two.shards.push(two.shards[0].clone());
     let error = repository.commit(&two).await.unwrap_err();
     assert!(error.to_string().contains("one shard, and there are 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dump_without_a_manifest_is_the_latest_only_where_there_is_no_other() {
+    let folder = tempdir().unwrap();
+    let repository = in_folder(folder.path());
+    let without = "20261124_165256";
+    script(folder.path(), without);
+    fs::remove_file(folder.path().join(format!("manifest_{without}.json"))).unwrap();
+    let found = repository.list().await.unwrap().backups.remove(0);
+    assert!(found.manifest.is_without_manifest());
+    assert_eq!(repository.find(&Wanted::Latest).await.unwrap().id.as_str(), without, "better than none");
+    // What was found of it does not make up for what nobody wrote.
+    let proof = Verification::passed(VerificationLevel::Load, moment("2026-11-24T18:00:00Z"));
+    repository.write_verification(&id(without), &proof).await.unwrap();
+    assert!(!repository.list().await.unwrap().backups[0].is_proven());
+
+    script(folder.path(), "20261120_101112");
+    for wanted in [Wanted::Latest, Wanted::At(moment("2026-11-25T00:00:00Z"))] {
+        let found = repository.find(&wanted).await.unwrap();
+        assert_eq!(found.id.as_str(), "20261120_101112");
+        assert!(!found.is_without_manifest());
+    }
+    assert_eq!(
+        repository.manifest(&id(without)).await.unwrap().id.as_str(),
+        without,
+        "by its id it is found"
+    );
+
+    script(folder.path(), "20261119_101112");
+    let mut policy = KeepPolicy::default();
+    policy.last = Some(1);
+    let backups = repository.list().await.unwrap().backups;
+    let plan =
+        plan_prune(&backups, &policy, moment("2026-11-24T20:00:00Z"), FixedOffset::east_opt(0).unwrap());
+    let removed: Vec<&str> = plan.removals().map(|decision| decision.id.as_str()).collect();
+    assert_eq!(removed, ["20261119_101112"]);
+    let reasons = |date: &str| plan.decision(&id(date)).unwrap().reasons.join(", ");
+    assert_eq!(reasons("20261120_101112"), "newest with a manifest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dump_is_stored_directly_before_the_manifest() {
+    let server = TestServer::start(&server_programs().remove(0)).unwrap();
+    seed(&mut server.admin().unwrap(), 50).unwrap();
+    let client = open(&server.url().parse().unwrap(), &ConnectOptions::default()).await.unwrap();
+    let store = Breaking::after(usize::MAX);
+    let repository = Repository::from_store(Arc::new(store.clone()), "");
+    let mut options = BackupOptions::default();
+    options.layout = Layout::Guide;
+    options.packing.compression = Compression::Gzip;
+    options.configuration.made = vec![("a.conf".to_owned(), b"x=1".to_vec())];
+    options.metrics.made = vec![("a.json".to_owned(), b"{}".to_vec())];
+    let at = moment("2026-11-24T16:52:56Z");
+
+    // What does not come to be leaves nothing, the archives neither.
+    store.refuse_to_write(Some("redis_"));
+    let error = create_backup(&client, &repository, &options, at).await.unwrap_err().with_causes();
+    assert!(error.contains("no more room"), "{error}");
+    let listing = repository.list().await.unwrap();
+    assert_eq!((listing.backups.len(), listing.unfinished.len()), (0, 0), "{listing:?}");
+
+    store.refuse_to_write(Some("manifest_"));
+    create_backup(&client, &repository, &options, at).await.unwrap_err();
+    assert!(repository.list().await.unwrap().backups[0].manifest.is_without_manifest());
+
+    store.refuse_to_write(None);
+    let made =
+        create_backup(&client, &repository, &options, at + TimeDelta::seconds(1)).await.unwrap().manifest;
+    assert!(!made.is_without_manifest() && made.archives.len() == 2, "{made:?}");
+    let parts = ["config_", "metrics_", "redis_", "manifest_"];
+    let written = store.written();
+    let last: Vec<&str> = written[written.len() - 4..].iter().map(String::as_str).collect();
+    assert!(last.iter().zip(parts).all(|(path, part)| path.starts_with(part)), "{last:?}");
 }

@@ -13,4 +13,6 @@ mod manifest;
 mod pruning;
 mod restore_live;
 mod s3_faults;
+mod size;
 mod stores;
+mod unreadable;

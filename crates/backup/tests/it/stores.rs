@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{FixedOffset, TimeDelta};
+use chrono::{TimeDelta, Utc};
 use larder_backup::{
     Error, Repository, RepositoryUrl, StorageOptions, Verification, VerificationLevel, Wanted,
 };
@@ -106,7 +106,7 @@ async fn finding(repository: &Repository) {
         serde_json::from_value(serde_json::json!({"safety": {"before_restore_of": older}})).unwrap();
     repository.commit(&manifest).await.unwrap();
     let find = async |text: &str| {
-        let wanted = Wanted::parse(text, FixedOffset::east_opt(0).unwrap()).unwrap();
+        let wanted = Wanted::parse(text, &Utc).unwrap();
         repository
             .find(&wanted)
             .await

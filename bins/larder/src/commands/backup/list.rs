@@ -60,6 +60,15 @@ pub(crate) async fn run(args: &ListArgs, settings: &Settings) -> Result<ExitCode
             format::bytes(unfinished.bytes)
         ));
     }
+    for manifest in listing.backups.iter().map(|backup| &backup.manifest) {
+        if manifest.is_without_manifest() {
+            message::warning(&format!(
+                "{} is without a manifest: the backup did not end, or is being made. It can be verified and restored by its id, \
+                 and is `latest` only where none with a manifest is there",
+                manifest.id
+            ));
+        }
+    }
     for damaged in &listing.damaged {
         message::warning(&format!("{} cannot be trusted: {}", damaged.id, damaged.reason));
     }
@@ -99,7 +108,7 @@ fn for_people(backups: &[ListedBackup]) -> String {
         table.add_row([
             manifest.id.to_string(),
             manifest.cache.clone(),
-            kind(&manifest.kind).to_owned(),
+            kind(manifest).to_owned(),
             age(manifest.began_at),
             format::or_dash(first.and_then(|shard| shard.method), |method| method.to_string()),
             format::or_dash(first.and_then(|shard| shard.server.clone()), |server| server),
@@ -112,8 +121,9 @@ fn for_people(backups: &[ListedBackup]) -> String {
     table::written(&table)
 }
 
-fn kind(kind: &Kind) -> &'static str {
-    match kind {
+fn kind(manifest: &Manifest) -> &'static str {
+    match manifest.kind {
+        _ if manifest.is_without_manifest() => "guide, without a manifest",
         Kind::Safety { .. } => "safety",
         Kind::Guide => "guide",
         _ => "regular",

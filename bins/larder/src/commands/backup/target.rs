@@ -68,7 +68,7 @@ impl WhichArgs {
     }
 
     pub(crate) async fn find_of(&self, place: &RepositoryPlace, cache: &str) -> Result<Manifest> {
-        let wanted = Wanted::parse(&self.wanted, offset()).map_err(|why| UsageError(why.to_string()))?;
+        let wanted = Wanted::parse(&self.wanted, &Local).map_err(|why| UsageError(why.to_string()))?;
         place
             .repository
             .find_of(&wanted, Some(cache))

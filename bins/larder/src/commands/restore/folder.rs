@@ -4,16 +4,13 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use chrono::Utc;
-use larder_backup::{
-    FolderOptions, FolderOutcome, FolderPlan, Manifest, RecoveryReport, plan_folder, restore_to_folder,
-};
+use larder_backup::{FolderOptions, FolderOutcome, FolderPlan, Manifest, plan_folder, restore_to_folder};
 use serde::Serialize;
 
 use super::{RestoreArgs, people, report};
 use crate::{
     command_error::FAILED,
     config::{RepositoryPlace, Settings},
-    context::now,
     global::OutputForm,
     output::{message, stdout, work},
     stop,
@@ -41,7 +38,7 @@ pub(super) async fn run(
     options.append_only = args.append_only;
     options.effort = larder_backup::Effort::Full;
     options.stop = stop::on_ctrl_c();
-    let plan = plan_folder(manifest, folder, &options, Utc::now());
+    let plan = plan(args, folder, place, manifest, &options, settings).await?;
     let mut outcome = None;
     if args.apply && plan.refusals.is_empty() {
         let shown = work::show(options.progress.clone(), settings, "restore");
@@ -62,7 +59,12 @@ pub(super) async fn run(
     for refusal in &plan.refusals {
         message::error(refusal);
     }
+    let mut written = report::begin(args, place, manifest, folder.display().to_string());
     if !plan.refusals.is_empty() {
+        if args.apply {
+            written.lines = plan.refusals.iter().map(|refusal| format!("Refused: {refusal}")).collect();
+            report::write(&written, settings);
+        }
         return Ok(ExitCode::from(FAILED));
     }
     let Some(outcome) = outcome else {
@@ -74,14 +76,35 @@ pub(super) async fn run(
             "a server with `appendonly yes` reads nothing of this and would start empty; --append-only writes what it reads",
         );
     }
-    let backup = format!("{} in {}", manifest.id, place.name);
-    let mode = args.which.text().to_owned();
-    let mut written = RecoveryReport::new(now(), backup, mode, folder.display().to_string());
     written.ok = true;
-    written.way_back =
-        outcome.aside.as_ref().map(|aside| format!("what was there is in {}", aside.display()));
-    written.lines = outcome.written.iter().map(|path| format!("Written: {}", path.display())).collect();
+    let aside = outcome.aside.iter().chain(&outcome.configuration_aside);
+    let aside: Vec<String> = aside.map(|aside| aside.display().to_string()).collect();
+    written.way_back = (!aside.is_empty()).then(|| format!("what was there is in {}", aside.join(" and ")));
+    let files = outcome.written.iter().chain(&outcome.configuration);
+    written.lines = files.map(|path| format!("Written: {}", path.display())).collect();
     written.lines.push(format!("Keys: {}", outcome.keys));
     report::write(&written, settings);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where nothing is to be done yet, the backup is read whole, so that what would be refused later is refused now.
+async fn plan(
+    args: &RestoreArgs,
+    folder: &Path,
+    place: &RepositoryPlace,
+    manifest: &Manifest,
+    options: &FolderOptions,
+    settings: &Settings,
+) -> Result<FolderPlan> {
+    let mut plan = plan_folder(manifest, folder, options, Utc::now());
+    if let Some(to) = &args.configuration_to {
+        plan.place_configuration(&place.repository, manifest, to, options).await?;
+    }
+    if !args.apply {
+        let shown = work::show(options.progress.clone(), settings, "plan");
+        let read = plan.read_backup(&place.repository, manifest, options).await;
+        shown.end();
+        read?;
+    }
+    Ok(plan)
 }

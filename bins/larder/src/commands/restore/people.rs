@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use larder_backup::{
-    FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest, OthersOutcome,
+    ConfigurationPlan, FolderOutcome, FolderPlan, LiveOutcome, LivePlan, LiveVerified, Manifest,
+    OthersOutcome,
 };
 
 use crate::output::format;
@@ -24,8 +25,33 @@ pub(super) fn folder(plan: &FolderPlan, outcome: Option<&FolderOutcome>) -> Stri
         let verb = if outcome.is_some() { "is now in" } else { "would be put into" };
         let _ = writeln!(text, "{} {verb} {}", path.display(), plan.aside.display());
     }
+    if let Some(configuration) = &plan.configuration {
+        let lists = configuration_lines(configuration, outcome);
+        text.push_str(&lists);
+    }
     for path in outcome.iter().flat_map(|outcome| &outcome.side_folders) {
         let _ = writeln!(text, "beside it: {}", path.display());
+    }
+    text
+}
+
+/// Every file, whether it was placed or is the same already, and where the one is now that was there before.
+fn configuration_lines(plan: &ConfigurationPlan, outcome: Option<&FolderOutcome>) -> String {
+    let mut text = String::new();
+    for path in &plan.files {
+        let is_there = plan.put_aside.contains(path);
+        let aside = path.strip_prefix(&plan.folder).map(|inside| plan.aside.join(inside)).unwrap_or_default();
+        let aside = aside.display();
+        let words = match outcome {
+            None if is_there => {
+                format!("would be written, unless it is the same; what is there put into {aside}")
+            }
+            None => "would be written".to_owned(),
+            Some(done) if !done.configuration.contains(path) => "is the same already".to_owned(),
+            Some(_) if is_there => format!("written; what was there is now in {aside}"),
+            Some(_) => "written".to_owned(),
+        };
+        let _ = writeln!(text, "configuration {} {words}", path.display());
     }
     text
 }

@@ -6,9 +6,25 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
 };
 
-use larder_backup::RecoveryReport;
+use larder_backup::{Manifest, RecoveryReport};
 
-use crate::{config::Settings, output::message};
+use super::RestoreArgs;
+use crate::{
+    config::{RepositoryPlace, Settings},
+    context::now,
+    output::message,
+};
+
+/// Begins the report of a recovery that ends now, and has failed as far as it knows.
+pub(super) fn begin(
+    args: &RestoreArgs,
+    place: &RepositoryPlace,
+    manifest: &Manifest,
+    target: String,
+) -> RecoveryReport {
+    let backup = format!("{} in {}", manifest.id, place.name);
+    RecoveryReport::new(now(), backup, args.which.text().to_owned(), target)
+}
 
 /// Writes the report of a recovery; where that cannot be done, the recovery is one all the same.
 pub(super) fn write(report: &RecoveryReport, settings: &Settings) {

@@ -137,3 +137,19 @@ fn a_configuration_that_is_wrong() -> Result<()> {
     larder.ends(2, &["backup", "create"])?.says("`age1x` is no recipient of age")?;
     Ok(())
 }
+
+#[test]
+fn the_latest_of_several_caches_is_asked_for_by_id() -> Result<()> {
+    let (one, other) = (Kept::start(&one_program(), 10)?, Kept::start(&one_program(), 10)?);
+    one.create()?;
+    let url = other.server.url();
+    one.larder.ends(0, &["--cache", &url, "backup", "create", "--rate", "max"])?;
+    for words in
+        [&["backup", "show", "latest"][..], &["restore", "latest", "--to-folder", "data"], &["drill"]]
+    {
+        let run = one.larder.ends(1, &[&["--cache", "redis://127.0.0.1:1"], words].concat())?;
+        run.says("choosing a backup is refused: there are backups of several caches: ")?;
+        run.says("name the backup by its id")?;
+    }
+    one.larder.ends(0, &["--cache", &url, "backup", "show", "latest"])?.says(&url)
+}

@@ -63,6 +63,7 @@ fn without_the_identity_nothing_is_opened() -> Result<()> {
         &["drill"],
         &["restore", "--to", &url],
         &["restore", "--to", &url, "--apply"],
+        &["restore", "--to-folder", "data"],
         &["restore", "--to-folder", "data", "--apply"],
     ] {
         let run = sealed.larder().ends(1, command)?;
