@@ -25,18 +25,18 @@ const LEFT_BY_A_FLUSH: f64 = 0.01;
 /// 100 keys or more gone between two measurements, without a restart), in the series of one server, ordered by time.
 #[must_use]
 pub fn find_breaks(uptime: &TimeSeries, counters: &[TimeSeries], keys: &TimeSeries) -> Vec<SeriesBreak> {
-    let mut breaks = falls(uptime, Break::Restarted, |before, after| after < before);
+    let mut breaks = falls(uptime, &Break::Restarted, |before, after| after < before);
     for counter in counters {
-        let resets = falls(counter, Break::CountersReset, |before, after| after < before);
+        let resets = falls(counter, &Break::CountersReset, |before, after| after < before);
         add(&mut breaks, resets);
     }
     let is_flush = |before, after| before >= KEYS_OF_A_FLUSH && after <= before * LEFT_BY_A_FLUSH;
-    add(&mut breaks, falls(keys, Break::Flushed, is_flush));
+    add(&mut breaks, falls(keys, &Break::Flushed, is_flush));
     breaks.sort_by_key(|found| found.until);
     breaks
 }
 
-fn falls(series: &TimeSeries, what: Break, is_one: impl Fn(f64, f64) -> bool) -> Vec<SeriesBreak> {
+fn falls(series: &TimeSeries, what: &Break, is_one: impl Fn(f64, f64) -> bool) -> Vec<SeriesBreak> {
     let pairs = series.observations().windows(2).filter(|pair| is_one(pair[0].value, pair[1].value));
     pairs.map(|pair| SeriesBreak { after: pair[0].at, until: pair[1].at, what: what.clone() }).collect()
 }
@@ -55,8 +55,8 @@ mod tests {
     use super::*;
 
     fn series(values: &[f64]) -> TimeSeries {
-        let at = |hour: usize| DateTime::from_timestamp(hour as i64 * 3_600, 0).unwrap();
-        values.iter().enumerate().map(|(hour, value)| (at(hour), *value)).collect()
+        let at = |hour: i64| DateTime::from_timestamp(hour * 3_600, 0).unwrap();
+        (0..).zip(values).map(|(hour, value)| (at(hour), *value)).collect()
     }
 
     #[test]

@@ -133,8 +133,9 @@ fn number(count: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn hourly(hours: impl Iterator<Item = i64>) -> TimeSeries {
-        hours.map(|hour| (DateTime::from_timestamp(hour * 3_600, 0).unwrap(), hour as f64)).collect()
+    fn hourly(hours: impl Iterator<Item = i32>) -> TimeSeries {
+        let at = |hour: i32| DateTime::from_timestamp(i64::from(hour) * 3_600, 0).unwrap();
+        hours.map(|hour| (at(hour), hour.into())).collect()
     }
 
     #[test]

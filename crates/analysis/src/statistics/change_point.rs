@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_slope_noise_and_a_constant_have_none() {
-        let slope: Vec<f64> = noise(60).enumerate().map(|(at, it)| it + at as f64).collect();
+        let slope: Vec<f64> = noise(60).zip(0..).map(|(it, at)| it + f64::from(at)).collect();
         assert_eq!(splits(&slope), []);
         assert_eq!(splits(&noise(60).collect::<Vec<_>>()), []);
         assert_eq!(splits(&[1.0; 60]), []);

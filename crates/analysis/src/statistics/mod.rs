@@ -8,4 +8,4 @@ mod theil_sen;
 pub(crate) use change_point::{Split, splits};
 pub use mann_kendall::MannKendall;
 pub(crate) use order::{median, quantile, ranks, spread};
-pub(crate) use theil_sen::{Line, theil_sen};
+pub(crate) use theil_sen::theil_sen;
