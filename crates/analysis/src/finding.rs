@@ -41,6 +41,9 @@ pub struct Finding {
     /// What doing it would change, where that can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_effect: Option<String>,
+    /// What may go wrong where it is done, and what is to be known before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<String>,
 }
 
 /// One number, or word, that a finding rests on.
@@ -94,6 +97,7 @@ impl Finding {
             evidence: Vec::new(),
             recommendation: String::new(),
             expected_effect: None,
+            risk: None,
         }
     }
 
@@ -127,6 +131,13 @@ impl Finding {
     #[must_use]
     pub fn expecting(mut self, effect: impl Into<String>) -> Self {
         self.expected_effect = Some(effect.into());
+        self
+    }
+
+    /// Says what may go wrong where it is done.
+    #[must_use]
+    pub fn risking(mut self, risk: impl Into<String>) -> Self {
+        self.risk = Some(risk.into());
         self
     }
 }
