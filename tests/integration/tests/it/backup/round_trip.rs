@@ -139,7 +139,10 @@ fn fields_that_expire_are_refused_up_front_by_a_server_without_them() {
             let restore = live(&made, into_server(&to));
             let plan = restore.plan().await?;
             let words = plan.refusals.join("; ");
-            ensure!(words.contains("keys of type hash") && words.contains("fields:"), "to {older}: {words}");
+            ensure!(
+                words.contains("hashes with field TTLs") && words.contains("fields:"),
+                "to {older}: {words}"
+            );
             ensure!(matches!(restore.apply(&plan).await, Err(Error::Refused { .. })));
             ensure!(data::keyspaces(&[&to])?.is_empty(), "to {older}: something was written");
             ensure!(to.run::<Vec<redis::Value>>(&["FUNCTION", "LIST"])?.is_empty());
