@@ -6,6 +6,7 @@ mod files;
 mod lock;
 mod plan;
 mod staging;
+mod swap;
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub use self::{
     configuration::ConfigurationPlan,
     plan::{FolderPlan, PlannedFile, plan_folder},
 };
-use self::{files::make_folder, lock::FolderLock, plan::homes, staging::Staging};
+use self::{files::make_folder, lock::FolderLock, plan::homes, staging::Staging, swap::Swap};
 use super::in_use;
 use crate::{Effort, Error, Keyring, Manifest, Progress, Repository, Result, reading::Reading};
 
@@ -73,7 +74,8 @@ pub struct FolderOutcome {
 ///
 /// # Errors
 /// [`Error::Refused`] where something stands against it, or where another restore into the folder is under way;
-/// [`Error::Damaged`] where the backup is not what it should be; [`Error::File`]. The folder is then as it was.
+/// [`Error::Damaged`] where the backup is not what it should be; [`Error::File`]. The folder is then as it was; what
+/// could not be put back is named in the error, and put back by the next run.
 pub async fn restore_to_folder(
     repository: &Repository,
     manifest: &Manifest,
@@ -85,6 +87,9 @@ pub async fn restore_to_folder(
     }
     make_folder(&plan.folder)?;
     let _lock = FolderLock::take(&plan.folder)?;
+    if let Some(unfinished) = Swap::unfinished(&plan.folder)? {
+        unfinished.recover()?;
+    }
     let staging = Staging::begin(&plan.folder)?;
     let keys = staging.fill(repository, manifest, options).await?;
     // Whoever started a server there meanwhile would not see the new data, and overwrite it at its next save.

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{FolderOptions, configuration::ConfigurationPlan};
+use super::{FolderOptions, configuration::ConfigurationPlan, swap::Swap};
 use crate::{
     BackupId, Manifest, Repository, Result,
     reading::{self, note_damage},
@@ -63,10 +63,10 @@ pub fn plan_folder(
 ) -> FolderPlan {
     let homes = homes(manifest, folder);
     let aside = folder.join(format!("before-{}-{}", manifest.id, at.format("%Y%m%d_%H%M%S")));
-    let put_aside: Vec<PathBuf> = homes
+    let mut put_aside: Vec<PathBuf> = homes
         .iter()
         .flat_map(|home| [home.join(DUMP), home.join(APPEND_ONLY)])
-        .filter(|path| path.exists())
+        .filter(|path| path.symlink_metadata().is_ok())
         .collect();
     let files = homes.iter().zip(&manifest.shards).map(|(home, shard)| PlannedFile {
         path: home.join(DUMP),
@@ -74,6 +74,13 @@ pub fn plan_folder(
         keys: shard.counts.as_ref().map(|counts| counts.keys),
     });
     let mut refusals = Vec::new();
+    match Swap::unfinished(folder) {
+        // It is put back before anything else is done.
+        Ok(Some(unfinished)) => unfinished.correct(&mut put_aside),
+        Ok(None) => {}
+        Err(error) => refusals.push(error.with_causes()),
+    }
+    refusals.extend(put_aside.iter().filter_map(|path| of_another_kind(path)));
     if !put_aside.is_empty() && !options.swap {
         refusals.push(format!(
             "{} holds data: name another folder, or put that aside with --swap",
@@ -105,6 +112,15 @@ pub(super) fn homes(manifest: &Manifest, folder: &Path) -> Vec<PathBuf> {
         1 => vec![folder.to_path_buf()],
         shards => (0..shards).map(|number| folder.join(format!("shard-{number}"))).collect(),
     }
+}
+
+/// Says what no server has written under its name, and no restore can put aside as data.
+fn of_another_kind(path: &Path) -> Option<String> {
+    let there = path.symlink_metadata().ok()?;
+    let is_append_only = path.ends_with(APPEND_ONLY);
+    let is_as_it_should_be = if is_append_only { there.is_dir() } else { there.is_file() };
+    let kind = if is_append_only { "folder" } else { "regular file" };
+    (!is_as_it_should_be).then(|| format!("{} is there and is no {kind}: move it away", path.display()))
 }
 
 /// A server whose `dbfilename` is another would not see what is written, and boot with its old data.

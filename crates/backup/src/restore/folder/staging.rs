@@ -7,10 +7,11 @@ use std::{
 
 use super::{
     FolderOptions, FolderOutcome, FolderPlan,
-    append_only::{move_append_only, write_append_only},
+    append_only::write_append_only,
     configuration::{ConfigurationPlan, Placed},
-    files::{belong_to_owner_of, failed, keep_as, make_folder, sync_folder},
+    files::{belong_to_owner_of, failed, make_folder, sync_folder},
     plan::{APPEND_ONLY, CONFIGURATION, DUMP, homes},
+    swap::{self, Step, Swap},
 };
 use crate::{Error, Manifest, Repository, Result, reading};
 
@@ -75,6 +76,7 @@ impl Staging {
         plan.configuration.as_ref().map(place).transpose().map(Option::unwrap_or_default)
     }
 
+    /// Everything takes its place, or nothing does: what was placed before a failure is taken back.
     pub(super) fn take_place(
         &self,
         manifest: &Manifest,
@@ -82,41 +84,66 @@ impl Staging {
         options: &FolderOptions,
         outcome: &mut FolderOutcome,
     ) -> Result<()> {
+        let mut steps = Vec::new();
         for (number, home) in homes(manifest, &plan.folder).into_iter().enumerate() {
             make_folder(&home)?;
             let aside = match number {
                 0 if manifest.shards.len() == 1 => plan.aside.clone(),
                 _ => plan.aside.join(format!("shard-{number}")),
             };
-            if put_aside(&home, &aside)? {
+            let of_home = self.steps_of(number, &home, &aside, options)?;
+            for kept in of_home.iter().filter_map(|step| step.kept.as_ref()) {
+                if kept.exists() {
+                    let reason =
+                        format!("{} is there since the restore was planned: plan it again", kept.display());
+                    return Err(Error::Refused { what: "the restore".to_owned(), reasons: vec![reason] });
+                }
                 outcome.aside = Some(plan.aside.clone());
             }
-            let (new, dump) = (self.shard(number), home.join(DUMP));
-            belong_to_owner_of(&home, &new)?;
-            fs::rename(&new, &dump).map_err(|source| failed(&dump, "put in its place", source))?;
-            // A server with an append-only file reads that alone: up to here it has its old data, from here on the new.
-            let had_append_only = move_append_only(&home, &aside)?;
-            if options.append_only || had_append_only {
-                write_append_only(&home)?;
-            }
-            sync_folder(&home)?;
-            outcome.written.push(dump);
+            outcome.written.push(home.join(DUMP));
+            steps.extend(of_home);
         }
         let is_placed = |name: &str| name == CONFIGURATION && plan.configuration.is_some();
         for archive in manifest.archives.iter().filter(|archive| !is_placed(&archive.name)) {
             let to = plan.folder.join(format!("restored-{}-{}", archive.name, manifest.id));
             if !to.exists() {
-                fs::rename(self.folder.join(&archive.name), &to)
-                    .map_err(|source| failed(&to, "put in its place", source))?;
+                steps.push(Step::new(self.folder.join(&archive.name), to.clone(), None));
             }
             outcome.side_folders.push(to);
         }
-        sync_folder(&plan.folder)
+        sync_folder(&self.folder)?;
+        Swap::begin(&plan.folder, steps)?.run()
+    }
+
+    /// A server with an append-only file reads that alone: up to the last step it has its old data, or none.
+    pub(super) fn steps_of(
+        &self,
+        number: usize,
+        home: &Path,
+        aside: &Path,
+        options: &FolderOptions,
+    ) -> Result<Vec<Step>> {
+        let (new, dump) = (self.shard(number), home.join(DUMP));
+        belong_to_owner_of(home, &new)?;
+        let old = home.join(APPEND_ONLY);
+        let had_append_only = old.exists();
+        let kept = dump.exists().then(|| aside.join(DUMP));
+        let mut steps = vec![Step::new(new.clone(), dump, kept)];
+        if options.append_only || had_append_only {
+            let folder = self.folder.join(format!("shard-{number}-{APPEND_ONLY}"));
+            write_append_only(&new, &folder, home)?;
+            steps.push(Step::new(folder, old, had_append_only.then(|| aside.join(APPEND_ONLY))));
+        }
+        Ok(steps)
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
+        // What could not be taken back may still need it.
+        if self.folder.parent().is_some_and(swap::is_under_way) {
+            return;
+        }
         // It is empty by now, or of no use.
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -131,20 +158,4 @@ fn refuse_damaged(manifest: &Manifest, artifact: &str, problems: &[String]) -> R
         artifact: artifact.to_owned(),
         reason: problems.join("; "),
     })
-}
-
-/// Keeps the old dump under another name, too, before the new one takes its own.
-fn put_aside(home: &Path, aside: &Path) -> Result<bool> {
-    let old = home.join(DUMP);
-    if !old.exists() {
-        return Ok(home.join(APPEND_ONLY).exists());
-    }
-    make_folder(aside)?;
-    let kept = aside.join(DUMP);
-    if kept.exists() {
-        return Ok(true);
-    }
-    keep_as(&old, &kept)?;
-    sync_folder(aside)?;
-    Ok(true)
 }
