@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod finding;
+mod forecast;
 mod health;
 mod series;
 mod statistics;
@@ -8,6 +9,7 @@ mod trend;
 mod wording;
 
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
+pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
