@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anomaly;
 mod finding;
 mod health;
 mod series;
@@ -7,6 +8,9 @@ mod statistics;
 mod trend;
 mod wording;
 
+pub use anomaly::{
+    Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Direction, Judged, Phase, detect_anomalies,
+};
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
