@@ -9,7 +9,8 @@ mod trend;
 mod wording;
 
 pub use anomaly::{
-    Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Direction, Judged, Phase, detect_anomalies,
+    Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Cause, CauseKind, Direction, Judged,
+    Movement, Phase, Surroundings, detect_anomalies, likely_cause,
 };
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use health::{

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     AnomalyOptions, Basis, Direction, Judged, Phase,
     band::{Band, Records},
-    season::{Hours, Season},
+    season::{Hours, Season, Usual},
 };
 use crate::{series::Observation, statistics::median};
 
@@ -108,7 +108,8 @@ impl AnomalyDetector {
         let mut chosen: Option<(f64, Scored, Option<Scored>)> = None;
         for candidate in &mut self.candidates {
             let Some(usual) = self.hours.usual(candidate.season, at) else { continue };
-            let (spread, of_value, of_level) = candidate.score(at, value - usual, usual, learns, &self.options);
+            let (spread, of_value, of_level) =
+                candidate.score(at, value - usual.value, usual, learns, &self.options);
             let Some((spread, of_value)) = spread.zip(of_value) else { continue };
             if chosen.is_none_or(|(smallest, ..)| spread < smallest * WORTH_OF_SEASON) {
                 chosen = Some((spread, of_value, of_level));
@@ -176,7 +177,7 @@ impl Candidate {
         &mut self,
         at: DateTime<Utc>,
         rest: f64,
-        usual: f64,
+        usual: Usual,
         learns: bool,
         options: &AnomalyOptions,
     ) -> (Option<f64>, Option<Scored>, Option<Scored>) {
@@ -199,9 +200,9 @@ impl Candidate {
 }
 
 impl Scored {
-    fn new(rest: f64, usual: f64, (level, spread): (f64, f64), options: &AnomalyOptions) -> Self {
-        let expected = usual + level;
-        let spread = spread.max(options.least_spread * expected.abs());
+    fn new(rest: f64, usual: Usual, (level, spread): (f64, f64), options: &AnomalyOptions) -> Self {
+        let expected = usual.value + level;
+        let spread = spread.max(options.least_spread * expected.abs()) + usual.slack;
         let off = rest - level;
         let score = if off == 0.0 { 0.0 } else { (off.abs() / spread).min(HIGHEST_SCORE) };
         Self { expected, spread, off, score }

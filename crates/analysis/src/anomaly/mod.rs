@@ -1,6 +1,7 @@
 //! What is out of the ordinary, for its hour and by what came before.
 
 mod band;
+mod cause;
 mod detect;
 mod detector;
 mod options;
@@ -9,6 +10,7 @@ mod season;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+pub use cause::{Cause, CauseKind, Movement, Surroundings, likely_cause};
 pub use detect::detect_anomalies;
 pub use detector::AnomalyDetector;
 pub use options::AnomalyOptions;

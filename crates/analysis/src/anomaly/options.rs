@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-/// How anomalies are told. The defaults are one setting for every metric; see the crate's documentation for what they find.
+/// How anomalies are told. The defaults are one setting for every metric; they were chosen from a plateau, where neighbouring settings find as much.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AnomalyOptions {
@@ -11,12 +11,12 @@ pub struct AnomalyOptions {
     pub history: TimeDelta,
     /// For how long what was seen surprises no more; 3 days. An alarm takes a value that surprises more than all within this.
     pub memory: TimeDelta,
-    /// How many times the greatest surprise within `memory` a value has to surprise, at least 1; 1.05.
+    /// How many times the greatest surprise within `memory` a value has to surprise, at least 1; 1.1.
     pub margin: f64,
     /// How far a value has to be off, in standard deviations; 3.5, as Iglewicz & Hoaglin, "How to Detect and Handle Outliers"
     /// (1993), have it for scores that are made of medians.
     pub least_score: f64,
-    /// A standard deviation is never taken for less than this share of what is expected; 0.02. What never moves would otherwise
+    /// A standard deviation is never taken for less than this share of what is expected; 0.01. What never moves would otherwise
     /// raise an alarm at its first breath.
     pub least_spread: f64,
     /// How long a value has to stay off to count as a change of level, which is told by the median of as much time; 6 hours.
@@ -34,9 +34,9 @@ impl Default for AnomalyOptions {
         Self {
             history: TimeDelta::days(7),
             memory: TimeDelta::days(3),
-            margin: 1.05,
+            margin: 1.1,
             least_score: 3.5,
-            least_spread: 0.02,
+            least_spread: 0.01,
             level_span: TimeDelta::hours(6),
             warm_up: TimeDelta::days(2),
             cool_down: TimeDelta::hours(6),

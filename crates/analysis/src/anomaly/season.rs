@@ -31,6 +31,18 @@ impl Season {
     }
 }
 
+/// What is usual at a moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usual {
+    pub(super) value: f64,
+    /// How much less well that is known where it changes: a part of the change from one hour to the next, because when in the
+    /// hour it changes is not known.
+    pub(super) slack: f64,
+}
+
+/// Halfway between two hours a sudden change is off by a half of itself, which is two slacks.
+const SLACK: f64 = 0.25;
+
 /// The medians of past hours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hours {
@@ -56,8 +68,8 @@ impl Hours {
 
     /// What is usual then: the medians of the same hour of earlier days or weeks, of which the median is taken, joined by straight
     /// lines between the middles of the hours. 0 without a season; `None` where too little is known.
-    pub(super) fn usual(&self, season: Season, at: DateTime<Utc>) -> Option<f64> {
-        let Some((period, back)) = season.period() else { return Some(0.0) };
+    pub(super) fn usual(&self, season: Season, at: DateTime<Utc>) -> Option<Usual> {
+        let Some((period, back)) = season.period() else { return Some(Usual { value: 0.0, slack: 0.0 }) };
         let since_middle = at.timestamp() - HOUR_SECONDS / 2;
         let hour = since_middle.div_euclid(HOUR_SECONDS);
         let seconds = i32::try_from(since_middle.rem_euclid(HOUR_SECONDS)).ok()?;
@@ -67,7 +79,8 @@ impl Hours {
             let mut alike: Vec<f64> = alike.collect();
             if alike.len() < FEWEST_ALIKE { None } else { median(&mut alike) }
         };
-        Some(of_hour(hour)? * (1.0 - share) + of_hour(hour + 1)? * share)
+        let (before, after) = (of_hour(hour)?, of_hour(hour + 1)?);
+        Some(Usual { value: before * (1.0 - share) + after * share, slack: (after - before).abs() * SLACK })
     }
 }
 
@@ -82,11 +95,12 @@ mod tests {
         for hour in 0..80 {
             hours.add(at(hour), if hour % 24 == 5 { 9.0 } else { 1.0 });
         }
-        assert_eq!(hours.usual(Season::None, at(77)), Some(0.0));
-        assert_eq!(hours.usual(Season::Day, at(77)), Some(9.0));
-        assert_eq!(hours.usual(Season::Day, at(79)), None, "hour 80 has two alike");
-        assert_eq!(hours.usual(Season::Week, at(77)), None);
+        let usual = |season, at| hours.usual(season, at).map(|usual| usual.value);
+        assert_eq!(usual(Season::None, at(77)), Some(0.0));
+        assert_eq!(usual(Season::Day, at(77)), Some(9.0));
+        assert_eq!(usual(Season::Day, at(70)), None, "two alike");
+        assert_eq!(usual(Season::Week, at(77)), None);
         let half = at(76) + chrono::TimeDelta::minutes(30);
-        assert_eq!(hours.usual(Season::Day, half), Some(5.0));
+        assert_eq!(hours.usual(Season::Day, half), Some(Usual { value: 5.0, slack: 2.0 }));
     }
 }

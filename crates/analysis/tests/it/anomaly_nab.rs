@@ -106,7 +106,10 @@ fn labelled_anomalies_of_cloud_servers_are_found_without_crying_wolf() {
         weeks += of_series;
     }
     let (share, rate) = (f64::from(found) / f64::from(labelled), f64::from(wrong) / weeks);
-    eprintln!("all: {found} of {labelled} found ({:.0} %), {wrong} false in {weeks:.1} weeks, {rate:.2} a week", share * 100.0);
+    eprintln!(
+        "all: {found} of {labelled} found ({:.0} %), {wrong} false in {weeks:.1} weeks, {rate:.2} a week",
+        share * 100.0
+    );
     assert_eq!(labelled, 30);
     assert!(share >= LEAST_FOUND, "{share}");
     assert!(rate <= MOST_FALSE_A_WEEK, "{rate}");
