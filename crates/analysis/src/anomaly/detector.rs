@@ -157,6 +157,7 @@ impl AnomalyDetector {
             self.last_alarm = Some(at);
         }
         let reach = threshold * scored.spread;
+        let value = if basis == Basis::Level { scored.expected + scored.off } else { value };
         Some(Judged {
             at,
             value,

@@ -53,7 +53,7 @@ pub enum Phase {
 pub struct Judged {
     /// When it was measured.
     pub at: DateTime<Utc>,
-    /// What was measured.
+    /// What was measured; the median of the last hours where `basis` says so.
     pub value: f64,
     /// What was expected: of the value, or of the median of the last hours as `basis` says.
     pub expected: f64,
@@ -84,7 +84,7 @@ pub struct Anomaly {
     pub until: DateTime<Utc>,
     /// When it was furthest off.
     pub peak: DateTime<Utc>,
-    /// What was measured then.
+    /// What was measured then; the median of the last hours where `basis` says so.
     pub value: f64,
     /// What was expected.
     pub expected: f64,

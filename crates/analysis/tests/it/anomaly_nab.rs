@@ -1,4 +1,4 @@
-//! The Numenta Anomaly Benchmark's series of Amazon CloudWatch, with one setting for all of them.
+//! The Numenta Anomaly Benchmark's series of cloud servers, with one setting for all of them.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 #![expect(clippy::print_stderr, reason = "the figures are for people")]
 
