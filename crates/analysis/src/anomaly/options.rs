@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-/// How anomalies are told. The defaults are one setting for every metric; they were chosen from a plateau, where neighbouring settings find as much.
+/// How anomalies are told. The defaults are one setting for every metric; the crate's documentation says what they find.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AnomalyOptions {
