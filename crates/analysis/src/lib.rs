@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anomaly;
 mod finding;
 mod forecast;
 mod health;
@@ -8,6 +9,10 @@ mod statistics;
 mod trend;
 mod wording;
 
+pub use anomaly::{
+    Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Cause, CauseKind, Direction, Judged,
+    Movement, Phase, Surroundings, detect_anomalies, likely_cause,
+};
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};
 pub use health::{

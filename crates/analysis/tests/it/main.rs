@@ -1,5 +1,7 @@
 //! Judgements, as those see them who link the crate.
 
+mod anomaly;
+mod anomaly_nab;
 mod forecast;
 mod health;
 mod m4;

@@ -155,11 +155,11 @@ fn number(count: usize) -> f64 {
 #[test]
 fn hourly_series_are_foretold_better_than_by_their_seasons_alone_and_intervals_hold_what_they_say() {
     let Some(all) = series() else {
-        println!("skipped: LARDER_CORPORA does not lead to the series of M4");
+        eprintln!("skipped: LARDER_CORPORA does not lead to the series of M4");
         return;
     };
     let (naive_2, ours) = (naive_2(&all), ours(&all));
-    println!("{HEAD}\n{}\n{}", naive_2.line("Naive 2", &naive_2), ours.line("larder", &naive_2));
+    eprintln!("{HEAD}\n{}\n{}", naive_2.line("Naive 2", &naive_2), ours.line("larder", &naive_2));
     assert!(ours.owa(&naive_2) < 0.60, "{ours:?} against {naive_2:?}");
     assert!((0.92..=0.98).contains(&ours.coverage), "{ours:?}");
     assert!(seasonal_naive(&all).owa(&naive_2) > ours.owa(&naive_2));
