@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod finding;
 mod health;
 mod series;
@@ -7,6 +8,10 @@ mod statistics;
 mod trend;
 mod wording;
 
+pub use audit::{
+    Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
+    DANGEROUS_COMMANDS, MachineTuning, audit_finding_ids, audit_rules, judge_audit,
+};
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
