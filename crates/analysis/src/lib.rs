@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod anomaly;
+mod audit;
 mod finding;
 mod forecast;
 mod health;
@@ -12,6 +13,10 @@ mod wording;
 pub use anomaly::{
     Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Cause, CauseKind, Direction, Judged,
     Movement, Phase, Surroundings, detect_anomalies, likely_cause,
+};
+pub use audit::{
+    Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
+    DANGEROUS_COMMANDS, MachineTuning, audit_finding_ids, audit_rules, judge_audit,
 };
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};

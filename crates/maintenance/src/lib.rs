@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod backup;
 mod clean;
 mod clean_job;
@@ -14,6 +15,7 @@ mod machine;
 mod node;
 mod wording;
 
+pub use audit::{AuditJob, check_audit, gather_audit};
 pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};

@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod anomaly_nab;
+mod audit;
 mod forecast;
 mod health;
 mod m4;
