@@ -2,6 +2,7 @@
 
 mod finding;
 mod health;
+mod optimize;
 mod series;
 mod statistics;
 mod trend;
@@ -11,6 +12,11 @@ pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
+};
+pub use optimize::{
+    Analysis, FamilyUse, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData, NodeHistory,
+    OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
+    SlowCommand, Window, optimize, optimize_finding_ids,
 };
 pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
 pub use statistics::MannKendall;

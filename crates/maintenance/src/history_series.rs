@@ -212,11 +212,11 @@ impl HistorySeries {
             if before.is_empty() {
                 continue;
             }
-            told = told.followed_by(rates(&before));
+            told = told.followed_by(&rates(&before));
             told.resets += 1;
             rest = rest.since(found.until);
         }
-        told = told.followed_by(rates(&rest));
+        told = told.followed_by(&rates(&rest));
         if told.resets > 0 {
             notes.push(format!(
                 "{metric}{}: {} in which the counting began anew {} left out",

@@ -29,7 +29,7 @@ impl Rates {
 
     /// Puts what was told of a later time behind this; the interval between both is not told.
     #[must_use]
-    pub fn followed_by(self, later: Self) -> Self {
+    pub fn followed_by(self, later: &Self) -> Self {
         let observations = self.series.observations().iter().chain(later.series.observations()).copied();
         Self {
             series: TimeSeries::new(observations),
@@ -90,7 +90,7 @@ mod tests {
         let part = |from: i64, values: [f64; 2]| {
             rates(&[(at(from), values[0]), (at(from + 1), values[1])].into_iter().collect())
         };
-        let both = part(0, [0.0, 60.0]).followed_by(part(2, [500.0, 680.0]));
+        let both = part(0, [0.0, 60.0]).followed_by(&part(2, [500.0, 680.0]));
         assert_eq!(both.series.values().collect::<Vec<_>>(), [1.0, 3.0]);
         assert_eq!((both.resets, both.per_second()), (0, Some(2.0)));
     }
