@@ -13,7 +13,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 const HOURS: i32 = 7 * 24;
 
 fn at(hour: i32) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_760_000_400 + i64::from(hour) * 3_600, 0).unwrap()
+    DateTime::from_timestamp(1_760_000_400 + i64::from(hour) * 3_600, 0).expect("an hour of 2025")
 }
 
 fn series(value: impl Fn(f64) -> f64) -> TimeSeries {
@@ -241,7 +241,7 @@ fn families_that_are_kept_for_longer_than_they_are_used() {
     let calm = [family("a:", 1.0, 50.0, 1e6), family("b:", 2.0, 50.0, 1e6), family("c:", 3.0, 50.0, 1e6)];
     assert!(of(&calm).is_empty());
     let idle = family("d:", 240.0, 50.0, 1e6);
-    assert_eq!(of(&[&calm[..], &[idle.clone()]].concat()), ["optimize.ttl_longer_than_use"]);
+    assert_eq!(of(&[&calm[..], std::slice::from_ref(&idle)].concat()), ["optimize.ttl_longer_than_use"]);
     assert!(of(&[calm[0].clone(), idle]).is_empty(), "too few to compare");
     assert!(of(&[&calm[..], &[family("d:", 240.0, 0.5, 1e6)]].concat()).is_empty(), "too small");
     assert_eq!(of(&[family("e:", 1.0, 50.0, 10.0)]), ["optimize.big_keys"]);
