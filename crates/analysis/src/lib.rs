@@ -5,6 +5,7 @@ mod audit;
 mod finding;
 mod forecast;
 mod health;
+mod optimize;
 mod series;
 mod statistics;
 mod trend;
@@ -23,6 +24,11 @@ pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOp
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
+};
+pub use optimize::{
+    Analysis, FamilyUse, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData, NodeHistory,
+    OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
+    SlowCommand, Window, optimize, optimize_finding_ids,
 };
 pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
 pub use statistics::MannKendall;

@@ -6,4 +6,5 @@ mod audit;
 mod forecast;
 mod health;
 mod m4;
+mod optimize;
 mod trend;
