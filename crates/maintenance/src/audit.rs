@@ -99,7 +99,7 @@ async fn machine(node: &NodeAddress, process: Option<u32>) -> Observed<MachineTu
         return Observed::skipped("the server is not on this machine");
     }
     // A container's process has another number here, and another program may have this one.
-    let program = read(&format!("/proc/{process}/comm")).await.unwrap_or_default();
+    let program = read(&format!("/proc/{process}/cmdline")).await.unwrap_or_default();
     if !program.contains("redis") && !program.contains("valkey") {
         return Observed::skipped("the server's process is not to be seen on this machine");
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use larder_analysis::{Acceptance, HealthThresholds, audit_finding_ids};
+use larder_analysis::{Acceptance, FindingId, HealthThresholds, audit_finding_ids};
 use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
@@ -202,7 +202,7 @@ impl Audit {
                 continue;
             }
             let distance = |id: &&str| strsim::damerau_levenshtein(&one.id, id);
-            let nearest = audit_finding_ids().map(|id| id.as_str()).min_by_key(distance).unwrap_or_default();
+            let nearest = audit_finding_ids().map(FindingId::as_str).min_by_key(distance).unwrap_or_default();
             let words = format!("audit.accept: there is no finding `{}`; is `{nearest}` meant?", one.id);
             return Err(UsageError(words).into());
         }

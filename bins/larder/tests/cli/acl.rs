@@ -187,8 +187,8 @@ async fn the_line_for_audit_suffices() {
         let server = TestServer::start(program)?;
         allow(&server, &rights(AUDIT)?)?;
         let verdict = logged_in(&server.url()).ends(1, &["--output", "json", "audit"])?.json()?;
-        let unknown: Vec<_> = verdict["checks"].as_array().into_iter().flatten().collect();
-        ensure!(unknown.iter().all(|check| check["state"] != "unknown"), "{verdict:#}");
+        let mut checks = verdict["checks"].as_array().into_iter().flatten();
+        ensure!(checks.all(|check| check["state"] != "unknown"), "{verdict:#}");
         let refused = refused(&server)?;
         ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
         Ok(())

@@ -15,6 +15,9 @@ const OF_ELSEWHERE: [&str; 5] = [
     "audit.open_files_short",
 ];
 
+/// Name, the value that is wrong, and the one that mends it.
+type Settings = &'static [(&'static str, &'static str, &'static str)];
+
 /// A cache that has nothing to be found, but that it is without TLS on loopback.
 fn well_kept(program: &ServerProgram) -> TestServerBuilder {
     TestServer::builder(program)
@@ -54,7 +57,7 @@ fn ids(verdict: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn each_setting_is_found_and_mended() {
-    const CASES: [(&str, &[(&str, &str, &str)]); 9] = [
+    const CASES: [(&str, Settings); 9] = [
         ("audit.no_memory_limit", &[("maxmemory", "0", "64mb")]),
         ("audit.nothing_evicted", &[("maxmemory-policy", "noeviction", "allkeys-lru")]),
         ("audit.latency_monitor_off", &[("latency-monitor-threshold", "0", "100")]),

@@ -98,9 +98,9 @@ pub(super) fn primary_not_persisted(node: &AuditedNode) -> Outcome {
     if replication.role != Some(Role::Primary) || replication.replicas.is_empty() {
         return Ok(Judged::NotHere);
     }
-    let none = !saves(node)? && !appends(node)?;
+    let nothing_kept = !saves(node)? && !appends(node)?;
     Ok(found_if(
-        none,
+        nothing_kept,
         "A primary with replicas persists nothing: if it is restarted by itself it comes back empty, and its replicas become empty with it.",
         "it persists",
     ))
@@ -177,9 +177,10 @@ pub(super) fn failed_saves_ignored(node: &AuditedNode) -> Outcome {
 pub(super) fn open_files_short(node: &AuditedNode) -> Outcome {
     /// What the server keeps for itself (`CONFIG_MIN_RESERVED_FDS` in server.h of Redis).
     const RESERVED: u64 = 32;
+    let Some(tuning) = node.tuning()? else { return Ok(Judged::NotHere) };
     let clients = node.info()?.clients.max.or(node.number(&["maxclients"]).unwrap_or_default());
     let clients = clients.ok_or_else(|| "the server does not give maxclients".to_owned())?;
-    let files = node.tuning()?.open_files.ok_or_else(|| "its limit of open files was not seen".to_owned())?;
+    let files = tuning.open_files.ok_or_else(|| "its limit of open files was not seen".to_owned())?;
     let holds = clients.saturating_add(RESERVED) > files;
     Ok(found_if(
         holds,
@@ -189,14 +190,16 @@ pub(super) fn open_files_short(node: &AuditedNode) -> Outcome {
 }
 
 pub(super) fn huge_pages(node: &AuditedNode) -> Outcome {
-    let pages = node.tuning()?.huge_pages.as_deref().ok_or("transparent_hugepage was not seen")?;
+    let Some(tuning) = node.tuning()? else { return Ok(Judged::NotHere) };
+    let pages = tuning.huge_pages.as_deref().ok_or("transparent_hugepage was not seen")?;
     // Since Redis 6.2 the server switches them off for itself.
     let switched_off = node.is_set("disable-thp", "yes")?;
     Ok(found_if(pages == "always" && !switched_off, "Transparent huge pages are on (always).", pages))
 }
 
 pub(super) fn overcommit(node: &AuditedNode) -> Outcome {
-    let mode = node.tuning()?.overcommit.ok_or("overcommit_memory was not seen")?;
+    let Some(tuning) = node.tuning()? else { return Ok(Judged::NotHere) };
+    let mode = tuning.overcommit.ok_or("overcommit_memory was not seen")?;
     let has_replicas = node.info().is_ok_and(|info| !info.replication.replicas.is_empty());
     if !has_replicas && !saves(node)? && !appends(node)? {
         return Ok(Judged::NotHere);

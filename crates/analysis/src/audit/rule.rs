@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
-use larder_metrics_model::ServerFacts;
+use larder_metrics_model::{Observed, ServerFacts};
 
 use super::{AclUser, AuditedNode, MachineTuning};
 use crate::{FindingId, Severity};
@@ -113,9 +113,14 @@ impl AuditedNode {
         Ok(self.number::<u16>(&[port])?.is_some_and(|port| port != 0))
     }
 
-    pub(super) fn tuning(&self) -> Result<&MachineTuning, String> {
-        let why = self.machine.why_unknown().unwrap_or_default();
-        self.machine.known().ok_or_else(|| format!("the server's machine was not seen: {why}"))
+    /// Returns what is set on the server's machine; `None` where that machine is not to be looked into from here, which is no
+    /// fault of the cache.
+    pub(super) fn tuning(&self) -> Result<Option<&MachineTuning>, String> {
+        match &self.machine {
+            Observed::Known(tuning) => Ok(Some(tuning)),
+            Observed::Skipped(_) => Ok(None),
+            Observed::Failed(failure) => Err(failure.reason.clone()),
+        }
     }
 }
 
