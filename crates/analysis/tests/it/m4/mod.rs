@@ -153,6 +153,7 @@ fn number(count: usize) -> f64 {
 
 /// The figures that are asked for. The table is what the bench prints.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test says what it skips, and shows its table")]
 fn hourly_series_are_foretold_better_than_by_their_seasons_alone_and_intervals_hold_what_they_say() {
     let Some(all) = series() else {
         eprintln!("skipped: LARDER_CORPORA does not lead to the series of M4");
