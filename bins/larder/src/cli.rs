@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy, restore,
-        undo, watch,
+        audit, backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy,
+        restore, undo, watch,
     },
     global::Global,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Health(health::HealthArgs),
+    Audit(audit::AuditArgs),
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
     Keys(keys::KeysArgs),
@@ -44,12 +45,12 @@ pub(crate) enum Command {
 }
 
 /// The commands whose exit code is a monitoring plugin's, by the words that name them.
-const CHECKS: [&[&str]; 2] = [&["health"], &["backup", "check"]];
+const CHECKS: [&[&str]; 3] = [&["health"], &["audit"], &["backup", "check"]];
 
 impl Command {
     pub(crate) fn is_check(&self) -> bool {
         match self {
-            Self::Health(_) => true,
+            Self::Health(_) | Self::Audit(_) => true,
             Self::Backup(args) => args.is_check(),
             _ => false,
         }

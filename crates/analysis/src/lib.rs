@@ -1,16 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+mod anomaly;
+mod audit;
 mod finding;
+mod forecast;
 mod health;
+mod optimize;
 mod series;
 mod statistics;
 mod trend;
 mod wording;
 
+pub use anomaly::{
+    Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Basis, Cause, CauseKind, Direction, Judged,
+    Movement, Phase, Surroundings, detect_anomalies, likely_cause,
+};
+pub use audit::{
+    Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
+    DANGEROUS_COMMANDS, MachineTuning, audit_finding_ids, audit_rules, judge_audit,
+};
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
+pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};
 pub use health::{
     Bound, Ceiling, Check, CheckState, GuideThresholds, HealthThresholds, HealthVerdict, PerformanceDatum,
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
+};
+pub use optimize::{
+    Analysis, FamilyUse, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData, NodeHistory,
+    OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
+    SlowCommand, Window, optimize, optimize_finding_ids,
 };
 pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
 pub use statistics::MannKendall;

@@ -25,6 +25,7 @@ mod verify;
 pub use crate::census::KeyFamilies;
 pub use crate::check::{
     BackupCheck, CheckLine, CheckState, CheckThresholds, Limits, PerformanceDatum, check_backups,
+    check_backups_of,
 };
 pub use crate::create::{BackupOptions, BackupOutcome, FileSet, create_backup};
 pub use crate::drill::{DrillReport, drill};

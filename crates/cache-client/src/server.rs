@@ -106,6 +106,33 @@ pub trait Server: Debug + Send + Sync {
         Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Restore, reason })
     }
 
+    /// Tells whether a password is set (`requirepass`); what it is never leaves this call.
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has no settings.
+    async fn password_is_set(&self) -> Result<bool> {
+        let reason = "it has no passwords".to_owned();
+        Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Config, reason })
+    }
+
+    /// Returns the users, each as the line that ACL LIST has of it (Redis 6.0 and later), without the hashes of passwords.
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has no users.
+    async fn user_rules(&self) -> Result<Vec<String>> {
+        let reason = "it has no users".to_owned();
+        Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Config, reason })
+    }
+
+    /// Tells whether a user may run a command (ACL DRYRUN, Redis 7.0 and later). The command is not run.
+    ///
+    /// # Errors
+    /// The node cannot be reached, refuses, or has no users.
+    async fn user_may_run(&self, _user: &str, _command: &[&str]) -> Result<bool> {
+        let reason = "it has no users".to_owned();
+        Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Config, reason })
+    }
+
     /// Returns the cluster as this node sees it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
-use larder_analysis::HealthVerdict;
+use larder_analysis::{AuditVerdict, HealthVerdict};
 use larder_backup::{DrillReport, Manifest, PrunePlan, Verification};
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{Skipped, Snapshot};
@@ -72,6 +72,8 @@ pub struct JobOutcome {
 pub enum JobReport {
     /// A health verdict.
     Health(HealthVerdict),
+    /// An audit.
+    Audit(Box<AuditVerdict>),
     /// A snapshot, which was stored.
     Collect(Box<Snapshot>),
     /// A clean-up, planned or done.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod backup;
 mod clean;
 mod clean_job;
@@ -8,12 +9,14 @@ mod containers;
 mod cycle;
 mod deadline;
 mod health;
+mod history_series;
 mod job;
 mod live;
 mod machine;
 mod node;
 mod wording;
 
+pub use audit::{AuditJob, check_audit, gather_audit};
 pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};
@@ -21,6 +24,7 @@ pub use collect::{CollectOptions, CollectOutcome, collect};
 pub use containers::ContainerOptions;
 pub use cycle::{Cycle, CycleOutcome};
 pub use health::{HealthOptions, check_health, gather_health};
+pub use history_series::{HistorySeries, NotedRates, NotedSeries};
 pub use job::{CollectJob, HealthJob, Job, JobOutcome, JobReport, JobStatus};
 pub use live::{LiveFigures, Watch};
 pub use machine::MachineOptions;

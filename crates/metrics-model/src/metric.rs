@@ -321,6 +321,9 @@ const METRICS: &[Metric] = &[
         count(facts.stats.input_bytes)
     }),
     Metric::node("node_output_bytes", Bytes, Counter, "Bytes sent.", |facts| count(facts.stats.output_bytes)),
+    Metric::node("node_latest_fork_ms", Milliseconds, Gauge, "How long the last fork took.", |facts| {
+        count(facts.stats.latest_fork_us).map(|microseconds| microseconds / 1_000.0)
+    }),
     Metric::node("node_cpu_seconds", Seconds, Counter, "Processor time of the server itself.", |facts| {
         Some(facts.cpu.system_seconds? + facts.cpu.user_seconds?)
     }),

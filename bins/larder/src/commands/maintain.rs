@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use larder_backup::{Effort, VerificationLevel};
 use larder_cache_client::CacheClient;
 use larder_maintenance::{
-    BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport, JobStatus,
-    PruneJob, UnreadyJob, VerifyJob,
+    AuditJob, BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport,
+    JobStatus, PruneJob, UnreadyJob, VerifyJob,
 };
 use larder_metrics_model::Role;
 
@@ -39,7 +39,7 @@ enum CycleName {
     Daily,
     /// What is due every week: the newest backup is verified
     Weekly,
-    /// What is due every month: recovery from the newest backup is rehearsed
+    /// What is due every month: the cache is audited, and recovery from the newest backup is rehearsed
     Monthly,
 }
 
@@ -136,9 +136,10 @@ async fn monthly(settings: &Settings) -> Result<Prepared> {
     let place = settings.repository(None)?;
     let history = settings.history()?;
     let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
+    let audit = AuditJob::new(settings.client().await?, settings.audit(), settings.timeout);
     let drill =
         DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history.store);
-    Ok(Prepared { jobs: vec![Arc::new(drill)], watched: Vec::new(), closed: history.closed })
+    Ok(Prepared { jobs: vec![Arc::new(audit), Arc::new(drill)], watched: Vec::new(), closed: history.closed })
 }
 
 fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
@@ -159,6 +160,7 @@ fn print(job: &JobOutcome) -> Result<()> {
     stdout::text(&format!("== {}: {state} in {:.0} ms", job.job, job.elapsed_ms))?;
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
+        JobReport::Audit(judged) => stdout::text(&verdict::audit_for_people(judged))?,
         JobReport::Clean(report) => clean::print(report)?,
         JobReport::Drill(Some(report)) => stdout::text(&drill::for_people(report))?,
         _ => stdout::text(&job.summary)?,

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod clean;
 pub(crate) mod collect;
@@ -37,9 +38,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         command => {
             let settings = Settings::resolve(&cli.global)?;
             if settings.output == OutputForm::Nagios && !command.is_check() {
-                return Err(
-                    UsageError("only `health` and `backup check` have the form nagios".to_owned()).into()
-                );
+                return Err(UsageError(
+                    "only `health`, `audit` and `backup check` have the form nagios".to_owned(),
+                )
+                .into());
             }
             on_runtime(reaching(command, &settings))
         }
@@ -58,6 +60,7 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
 async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
     match command {
         Command::Health(_) => health::run(settings).await,
+        Command::Audit(_) => audit::run(settings).await,
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
         Command::Clean(args) => clean::run(&args, settings).await,

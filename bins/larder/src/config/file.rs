@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use larder_analysis::HealthThresholds;
+use larder_analysis::{Acceptance, FindingId, HealthThresholds, audit_finding_ids};
 use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,14 @@ pub(crate) struct ConfigFile {
     pub(crate) metrics: Metrics,
     pub(crate) clean: Clean,
     pub(crate) backup: Backup,
+    pub(crate) audit: Audit,
+}
+
+/// The audit.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    pub(crate) accept: Vec<Acceptance>,
 }
 
 /// The login of the Sentinels.
@@ -183,6 +191,22 @@ impl Clean {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))
+    }
+}
+
+impl Audit {
+    /// Refuses what no audit can find, and names what was probably meant.
+    pub(crate) fn check(&self) -> Result<()> {
+        for one in &self.accept {
+            if audit_finding_ids().any(|id| id.as_str() == one.id) {
+                continue;
+            }
+            let distance = |id: &&str| strsim::damerau_levenshtein(&one.id, id);
+            let nearest = audit_finding_ids().map(FindingId::as_str).min_by_key(distance).unwrap_or_default();
+            let words = format!("audit.accept: there is no finding `{}`; is `{nearest}` meant?", one.id);
+            return Err(UsageError(words).into());
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use larder_analysis::HealthThresholds;
+use larder_analysis::{AuditOptions, HealthThresholds};
 use larder_cache_client::{ApplicationEndpoints, CacheUrl, ConnectOptions};
 use larder_maintenance::{ContainerOptions, HealthOptions, MachineOptions};
 use larder_metrics_store::{DailyRetention, Retention};
@@ -51,6 +51,7 @@ impl Settings {
     pub(crate) fn resolve(global: &Global) -> Result<Self> {
         let source = find(global.config.as_deref());
         let (file, table) = source.as_deref().map_or_else(|| Ok(Default::default()), read)?;
+        file.audit.check()?;
         let url = url(global, &file)?;
         let timeout = global.timeout.or(file.timeout).unwrap_or(DEFAULT_TIMEOUT);
         if timeout.is_zero() {
@@ -81,6 +82,13 @@ impl Settings {
             return Ok(());
         };
         Err(UsageError(format!("machine.disks: there is no {}", missing.display())).into())
+    }
+
+    /// Returns what an audit does not count.
+    pub(crate) fn audit(&self) -> AuditOptions {
+        let mut options = AuditOptions::default();
+        options.accepted.clone_from(&self.file.audit.accept);
+        options
     }
 
     /// Returns what is looked at for health.

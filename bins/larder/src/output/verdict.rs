@@ -1,9 +1,9 @@
-//! A health verdict, for people and for monitoring systems.
+//! A health verdict, or an audit, for people and for monitoring systems.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use larder_analysis::{Check, CheckState, Finding, HealthVerdict, Severity, Status};
+use larder_analysis::{Accepted, AuditVerdict, Check, CheckState, Finding, HealthVerdict, Severity, Status};
 use larder_metrics_model::Skipped;
 
 use super::table;
@@ -54,6 +54,9 @@ fn write_findings(text: &mut String, alike: &[Finding]) {
     if let Some(effect) = &first.expected_effect {
         let _ = writeln!(text, "  then: {effect}");
     }
+    if let Some(risk) = &first.risk {
+        let _ = writeln!(text, "  risk: {risk}");
+    }
 }
 
 /// What was skipped has a list of its own, with the reasons.
@@ -82,6 +85,73 @@ pub(crate) fn for_monitoring(verdict: &HealthVerdict) -> String {
 /// The form gives `|` and the end of a line a meaning of their own.
 pub(crate) fn one_line(text: &str) -> String {
     text.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Writes an audit for people: the sum of it, what to do, what is accepted, what is not known.
+pub(crate) fn audit_for_people(verdict: &AuditVerdict) -> String {
+    let mut text = String::new();
+    let style = status_style(verdict.status);
+    let word = verdict.status.to_string();
+    let summary = verdict.summary();
+    let _ = writeln!(text, "{style}{word}{style:#}{}", summary.get(word.len()..).unwrap_or_default());
+    let mut findings = verdict.findings.clone();
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
+    for alike in findings.chunk_by(are_alike) {
+        write_findings(&mut text, alike);
+    }
+    write_accepted(&mut text, "accepted", "until", &verdict.accepted);
+    write_accepted(&mut text, "accepted no longer", "was until", &verdict.ended);
+    let unknown: Vec<&Check> =
+        verdict.checks.iter().filter(|check| check.state == CheckState::Unknown).collect();
+    if !unknown.is_empty() {
+        text.push_str("\nunknown\n");
+        for check in unknown {
+            let _ = writeln!(
+                text,
+                "  {} of {}: {}",
+                check.id,
+                check.subject,
+                check.reason.as_deref().unwrap_or("-")
+            );
+        }
+    }
+    for Skipped { what, reason } in &verdict.skipped {
+        let _ = writeln!(text, "skipped {what}: {reason}");
+    }
+    if let Some(day) = verdict.advisories_as_of {
+        let _ =
+            writeln!(text, "\nThe list of advisories is of {day}; what was published later is not in it.");
+    }
+    text
+}
+
+fn write_accepted(text: &mut String, heading: &str, until: &str, list: &[Accepted]) {
+    if list.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{heading}");
+    for one in list {
+        let _ = writeln!(
+            text,
+            "  {} of {}, {until} {}: {}",
+            one.finding.id, one.finding.subject, one.until, one.reason
+        );
+    }
+}
+
+/// Writes an audit as monitoring plugins do.
+pub(crate) fn audit_for_monitoring(verdict: &AuditVerdict) -> String {
+    let data: Vec<String> = verdict.performance_data.iter().map(ToString::to_string).collect();
+    let mut text = format!("LARDER AUDIT {} | {}\n", one_line(&verdict.summary()), data.join(" "));
+    for finding in &verdict.findings {
+        let _ = writeln!(text, "{}", one_line(&finding.to_string()));
+    }
+    for check in verdict.checks.iter().filter(|check| check.state == CheckState::Unknown) {
+        let reason = check.reason.as_deref().unwrap_or("-");
+        let _ =
+            writeln!(text, "{}", one_line(&format!("unknown {}: {reason} [{}]", check.subject, check.id)));
+    }
+    text
 }
 
 fn status_style(status: Status) -> Style {

@@ -165,6 +165,7 @@ const IMAGES: &str = "`keys report --via dump`, `keys top --via dump`";
 const IMAGES_CLUSTER: &str = "`--via dump` on a cluster";
 const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
 const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
+const AUDIT: &str = "`audit` on a server, or behind Sentinel";
 const CLUSTER: &str = "the same on a cluster";
 const SENTINEL: &str = "the same, on the Sentinels";
 
@@ -176,6 +177,21 @@ async fn the_line_for_a_server_suffices_and_all_else_is_skipped() {
         ensure!(rights == ["+ping", "+info"], "{rights:?}");
         allow(&server, &rights)?;
         suffices(&logged_in(&server.url()), &[&server])
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_audit_suffices() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        allow(&server, &rights(AUDIT)?)?;
+        let verdict = logged_in(&server.url()).ends(1, &["--output", "json", "audit"])?.json()?;
+        let mut checks = verdict["checks"].as_array().into_iter().flatten();
+        ensure!(checks.all(|check| check["state"] != "unknown"), "{verdict:#}");
+        let refused = refused(&server)?;
+        ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+        Ok(())
     })
     .await;
 }

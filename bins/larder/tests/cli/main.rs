@@ -2,6 +2,7 @@
 
 mod acl;
 mod application;
+mod audit;
 mod backup;
 mod backup_faults;
 mod clean;

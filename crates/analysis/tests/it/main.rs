@@ -1,4 +1,10 @@
 //! Judgements, as those see them who link the crate.
 
+mod anomaly;
+mod anomaly_nab;
+mod audit;
+mod forecast;
 mod health;
+mod m4;
+mod optimize;
 mod trend;

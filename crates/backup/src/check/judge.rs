@@ -1,6 +1,9 @@
 //! Judging a listing.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::report::{BackupCheck, CheckLine, CheckState, PerformanceDatum};
 use larder_metrics_model::Skipped;
 
-use crate::{ListedBackup, Listing, VerificationLevel, create::NONE_BY_DEFAULT, retention::span};
+use crate::{Kind, ListedBackup, Listing, VerificationLevel, create::NONE_BY_DEFAULT, retention::span};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Backups that the newest is compared with in size.
@@ -19,6 +22,8 @@ const COMPARED_AT_LEAST: usize = 3;
 const FUTURE: TimeDelta = TimeDelta::minutes(5);
 /// What nothing was written to for longer is not being written any more.
 const IN_THE_MAKING: TimeDelta = TimeDelta::days(1);
+/// The backups of the guide, beside those of several caches.
+const OF_GUIDE: &str = "the guide's backups";
 
 /// From when on an age is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,44 +67,110 @@ impl Default for CheckThresholds {
     }
 }
 
-/// Judges what is in a repository. Safety backups are not looked at: they are no backups to rely on.
+/// Judges what is in a repository: each cache by itself, so that the old backups of one do not hide behind the new ones of
+/// another; the worst decides. Where there are several, the name of the cache is in the lines and in the labels of the numbers.
+/// Safety backups are not looked at: they are no backups to rely on.
 #[must_use]
 pub fn check_backups(listing: &Listing, thresholds: &CheckThresholds, now: DateTime<Utc>) -> BackupCheck {
-    let regular: Vec<&ListedBackup> =
-        listing.backups.iter().filter(|backup| !backup.manifest.is_safety()).collect();
-    let mut judge = Judge { thresholds, now, lines: Vec::new(), data: Vec::new() };
-    judge.count(regular.len());
-    match regular.split_first() {
-        None => judge.say(CheckState::Critical, "age", "there is no backup"),
-        Some((newest, older)) => {
-            judge.newest(newest);
-            judge.size(newest, older);
-            judge.missing(newest);
-            judge.verification(&regular);
-            judge.drill(&regular);
-            judge.bad(&regular);
-        }
+    let caches = by_cache(listing, None);
+    let mut judge = Judge { thresholds, now, of: None, lines: Vec::new(), data: Vec::new() };
+    if caches.is_empty() {
+        judge.backups(&[], "there is no backup");
     }
-    judge.damaged(listing, regular.first().copied());
-    judge.unfinished(listing);
-    BackupCheck::new(judge.lines, judge.data)
+    for (cache, backups) in &caches {
+        judge.of = (caches.len() > 1).then(|| (*cache).to_owned());
+        judge.backups(backups, "there is no backup");
+    }
+    judge.of = None;
+    let newest: Vec<_> = caches.values().filter_map(|backups| backups.first().copied()).collect();
+    judge.end(listing, &newest)
+}
+
+/// Judges the backups of one cache of a repository, by its name. What is damaged or unfinished does not tell whose it is, and is
+/// judged with them.
+#[must_use]
+pub fn check_backups_of(
+    cache: &str,
+    listing: &Listing,
+    thresholds: &CheckThresholds,
+    now: DateTime<Utc>,
+) -> BackupCheck {
+    let caches = by_cache(listing, Some(cache));
+    let mut judge = Judge { thresholds, now, of: None, lines: Vec::new(), data: Vec::new() };
+    let backups = caches.get(cache).map(Vec::as_slice).unwrap_or_default();
+    let others: Vec<&str> = caches.keys().copied().collect();
+    let none = match &others[..] {
+        [] => "there is no backup".to_owned(),
+        others => format!("there is no backup of {cache}; what is there is of {}", others.join(", ")),
+    };
+    judge.backups(backups, &none);
+    let newest: Vec<_> = backups.first().copied().into_iter().collect();
+    judge.end(listing, &newest)
+}
+
+/// The backups of each cache, the newest first. Those of the guide name a machine and no cache: they are those of the only cache
+/// that there is, or are taken together.
+fn by_cache<'a>(listing: &'a Listing, named: Option<&'a str>) -> BTreeMap<&'a str, Vec<&'a ListedBackup>> {
+    let regular = || listing.backups.iter().filter(|backup| !backup.manifest.is_safety());
+    let is_guides = |backup: &ListedBackup| backup.manifest.kind == Kind::Guide;
+    let own = regular().filter(|backup| !is_guides(backup)).map(|backup| backup.manifest.cache.as_str());
+    let names: BTreeSet<&str> = own.chain(named).collect();
+    let of_guides = match names.first() {
+        Some(only) if names.len() == 1 => only,
+        _ => OF_GUIDE,
+    };
+    let mut caches: BTreeMap<&str, Vec<&ListedBackup>> = BTreeMap::new();
+    for backup in regular() {
+        let cache = if is_guides(backup) { of_guides } else { backup.manifest.cache.as_str() };
+        caches.entry(cache).or_default().push(backup);
+    }
+    caches
 }
 
 struct Judge<'a> {
     thresholds: &'a CheckThresholds,
     now: DateTime<Utc>,
+    /// The cache that is judged, where there are several.
+    of: Option<String>,
     lines: Vec<CheckLine>,
     data: Vec<PerformanceDatum>,
 }
 
 impl Judge<'_> {
-    fn say(&mut self, state: CheckState, what: &'static str, text: impl Into<String>) {
-        self.lines.push(CheckLine { state, what, text: text.into() });
+    /// Judges the backups of one cache, the newest first.
+    fn backups(&mut self, backups: &[&ListedBackup], none: &str) {
+        self.datum("backups", "", backups.len() as u64, None);
+        let Some((newest, older)) = backups.split_first() else {
+            return self.say(CheckState::Critical, "age", none);
+        };
+        self.newest(newest);
+        self.size(newest, older);
+        self.missing(newest);
+        self.verification(backups);
+        self.drill(backups);
+        self.bad(backups);
     }
 
-    fn count(&mut self, backups: usize) {
-        let value = backups as u64;
-        self.data.push(PerformanceDatum { label: "backups", value, unit: "", warn: None, crit: None });
+    /// Judges what does not tell which cache it is of, with the newest backup of each cache.
+    fn end(mut self, listing: &Listing, newest: &[&ListedBackup]) -> BackupCheck {
+        self.damaged(listing, newest);
+        self.unfinished(listing);
+        BackupCheck::new(self.lines, self.data)
+    }
+
+    fn say(&mut self, state: CheckState, what: &'static str, text: impl Into<String>) {
+        let text = text.into();
+        let text = self.of.as_ref().map(|cache| format!("{cache}: {text}")).unwrap_or(text);
+        self.lines.push(CheckLine { state, what, text });
+    }
+
+    fn datum(&mut self, what: &str, unit: &'static str, value: u64, limits: Option<Limits>) {
+        let label = match &self.of {
+            Some(cache) => format!("{what} {}", cache.replace(['\'', '=', '|'], "_")),
+            None => what.to_owned(),
+        };
+        let (warn, crit) = limits.map(|limits| (limits.warn.as_secs(), limits.crit.as_secs())).unzip();
+        self.data.push(PerformanceDatum { label, value, unit, warn, crit });
     }
 
     fn newest(&mut self, newest: &ListedBackup) {
@@ -114,7 +185,7 @@ impl Judge<'_> {
         self.age("age", "age", began_at, self.thresholds.age, &format!("the newest, {id}, was begun"));
     }
 
-    fn age(&mut self, what: &'static str, label: &'static str, at: DateTime<Utc>, limits: Limits, of: &str) {
+    fn age(&mut self, what: &'static str, label: &str, at: DateTime<Utc>, limits: Limits, of: &str) {
         let age = self.now.signed_duration_since(at).to_std().unwrap_or_default();
         let state = match age {
             age if age > limits.crit => CheckState::Critical,
@@ -127,20 +198,14 @@ impl Judge<'_> {
             _ => String::new(),
         };
         self.say(state, what, format!("{of} {} ago{bound}", span(age)));
-        self.data.push(PerformanceDatum {
-            label,
-            value: age.as_secs(),
-            unit: "s",
-            warn: Some(limits.warn.as_secs()),
-            crit: Some(limits.crit.as_secs()),
-        });
+        self.datum(label, "s", age.as_secs(), Some(limits));
     }
 
     fn size(&mut self, newest: &ListedBackup, older: &[&ListedBackup]) {
         let bytes = newest.manifest.stored_bytes();
-        self.data.push(PerformanceDatum { label: "size", value: bytes, unit: "B", warn: None, crit: None });
-        let alike = older.iter().filter(|backup| backup.manifest.cache == newest.manifest.cache);
-        let mut usual: Vec<u64> = alike.take(COMPARED).map(|backup| backup.manifest.stored_bytes()).collect();
+        self.datum("size", "B", bytes, None);
+        let mut usual: Vec<u64> =
+            older.iter().take(COMPARED).map(|backup| backup.manifest.stored_bytes()).collect();
         if usual.len() < COMPARED_AT_LEAST {
             let text = format!("{}, with {} to compare with", ByteSize::b(bytes), usual.len());
             return self.say(CheckState::Ok, "size", text);
@@ -213,9 +278,11 @@ impl Judge<'_> {
         }
     }
 
-    fn damaged(&mut self, listing: &Listing, newest: Option<&ListedBackup>) {
+    /// One that is newer than the newest of some cache may be the newest of that one.
+    fn damaged(&mut self, listing: &Listing, newest: &[&ListedBackup]) {
+        let first = newest.iter().map(|newest| newest.manifest.id.began_at()).min();
         for damaged in &listing.damaged {
-            let is_newest = newest.is_none_or(|newest| damaged.id.began_at() > newest.manifest.id.began_at());
+            let is_newest = first.is_none_or(|first| damaged.id.began_at() > first);
             let state = if is_newest { CheckState::Critical } else { CheckState::Warning };
             self.say(state, "damaged", format!("{}: {}", damaged.id, damaged.reason));
         }

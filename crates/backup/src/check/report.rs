@@ -46,8 +46,8 @@ pub struct CheckLine {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PerformanceDatum {
-    /// What it is.
-    pub label: &'static str,
+    /// What it is, and of which cache where there are several; without `'`, `=` and `|`, which the form does not allow.
+    pub label: String,
     /// The value.
     pub value: u64,
     /// Its unit: `s` or `B`, or nothing where things are counted.

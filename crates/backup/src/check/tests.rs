@@ -1,9 +1,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_metrics_model::Skipped;
 
-use super::{BackupCheck, CheckState, CheckThresholds, check_backups};
+use super::{BackupCheck, CheckState, CheckThresholds, check_backups, check_backups_of};
 use crate::{
-    DamagedBackup, ListedBackup, Listing, UnfinishedBackup, Verification, VerificationLevel,
+    DamagedBackup, Kind, ListedBackup, Listing, UnfinishedBackup, Verification, VerificationLevel,
     samples::{backup, safety, verified},
 };
 
@@ -151,4 +151,69 @@ fn what_is_damaged_missing_and_unfinished_is_said() {
     let found = check_backups(&listing, &CheckThresholds::default(), now());
     assert_eq!(state_of(&found, "unfinished"), Some(CheckState::Warning));
     assert_eq!(found.state, CheckState::Critical, "the newest of all is damaged");
+}
+
+const OTHER: &str = "redis://10.0.0.2:6379";
+
+fn of(cache: &str, mut backup: ListedBackup) -> ListedBackup {
+    cache.clone_into(&mut backup.manifest.cache);
+    backup
+}
+
+#[test]
+fn the_old_backups_of_a_cache_do_not_hide_behind_the_new_ones_of_another() {
+    let backups = vec![good(1), of(OTHER, good(60)), of(OTHER, good(84))];
+    let mut listing = Listing { backups, ..Listing::default() };
+    let thresholds = CheckThresholds::default();
+    let found = check_backups(&listing, &thresholds, now());
+    assert_eq!(found.state, CheckState::Critical, "{found:#?}");
+    let summary = found.summary();
+    assert!(
+        summary.starts_with(&format!("age: {OTHER}: the newest, ")) && !summary.contains(';'),
+        "{summary}"
+    );
+    let labels: Vec<&str> = found.performance_data.iter().map(|datum| datum.label.as_str()).collect();
+    for label in [format!("age {OTHER}"), "age redis://10.0.0.1:6379".to_owned(), format!("backups {OTHER}")]
+    {
+        assert!(labels.contains(&label.as_str()), "{labels:?}");
+    }
+
+    let named = |cache: &str, listing: &Listing| check_backups_of(cache, listing, &thresholds, now());
+    let mine = named("redis://10.0.0.1:6379", &listing);
+    assert_eq!(mine, check(vec![good(1)]), "as where there is no other");
+    assert_eq!(named(OTHER, &listing), check(listing.backups[1..].to_vec()));
+    let none = named("redis://10.0.0.3:6379", &listing).summary();
+    let expected =
+        "age: there is no backup of redis://10.0.0.3:6379; what is there is of redis://10.0.0.1:6379, ";
+    assert_eq!(none, format!("{expected}{OTHER}"));
+
+    // The newest of each is judged as such: of the other it is bad.
+    let bad = verified(backup(hours_ago(2), 0), VerificationLevel::Load, false);
+    let found = check(vec![good(1), of(OTHER, bad)]);
+    assert_eq!(state_of(&found, "damaged"), Some(CheckState::Critical), "{found:#?}");
+
+    // What is damaged may be the newest of the other.
+    let id = backup(hours_ago(20), 1).manifest.id;
+    listing.damaged.push(DamagedBackup { id, reason: "it was altered".to_owned() });
+    let found = check_backups(&listing, &thresholds, now());
+    assert_eq!(state_of(&found, "damaged"), Some(CheckState::Critical));
+    assert_eq!(state_of(&named("redis://10.0.0.1:6379", &listing), "damaged"), Some(CheckState::Warning));
+}
+
+#[test]
+fn backups_of_the_guide_are_of_the_only_cache() {
+    let guides = |hours| {
+        let mut backup = of("a-machine", good(hours));
+        backup.manifest.kind = Kind::Guide;
+        backup
+    };
+    let alone = vec![guides(2), guides(26)];
+    let listing = Listing { backups: alone.clone(), ..Listing::default() };
+    let thresholds = CheckThresholds::default();
+    assert_eq!(check_backups_of(OTHER, &listing, &thresholds, now()), check(alone));
+    let moved = check(vec![good(1), guides(60)]);
+    assert_eq!(moved.state, CheckState::Ok, "{moved:#?}");
+    assert_eq!(moved.performance_data[0].label, "backups");
+    let beside = check(vec![good(1), of(OTHER, good(2)), guides(60)]);
+    assert!(beside.summary().starts_with("age: the guide's backups: the newest, "), "{}", beside.summary());
 }

@@ -191,6 +191,27 @@ impl Server for RedisServer {
         self.link.run(question, Effect::Read).await.map(functions::libraries)
     }
 
+    async fn password_is_set(&self) -> Result<bool> {
+        let answer: BTreeMap<String, String> =
+            self.ask(words(&["CONFIG", "GET", "requirepass"]), "CONFIG GET").await?;
+        let password = answer.get("requirepass");
+        password
+            .map(|password| !password.is_empty())
+            .ok_or_else(|| self.request("CONFIG GET").unexpected("it has no requirepass"))
+    }
+
+    async fn user_rules(&self) -> Result<Vec<String>> {
+        let lines: Vec<String> = self.ask(words(&["ACL", "LIST"]), "ACL LIST").await?;
+        Ok(lines.iter().map(|line| without_hashes(line)).collect())
+    }
+
+    async fn user_may_run(&self, user: &str, command: &[&str]) -> Result<bool> {
+        let mut question = words(&["ACL", "DRYRUN", user]);
+        question.arg(command);
+        let answer: String = self.ask(question, "ACL DRYRUN").await?;
+        Ok(answer == "OK")
+    }
+
     async fn cluster(&self) -> Result<ClusterState> {
         let text: String = self.ask(words(&["CLUSTER", "INFO"]), "CLUSTER INFO").await?;
         let state = ClusterState::parse(&text);
@@ -202,6 +223,12 @@ impl Server for RedisServer {
     async fn capabilities(&self) -> Result<Capabilities> {
         probe::capabilities(self.link.as_ref()).await
     }
+}
+
+/// Passwords are there as `#` and their SHA-256, which can be guessed at.
+fn without_hashes(line: &str) -> String {
+    let kept: Vec<&str> = line.split(' ').filter(|word| !word.starts_with(['#', '>', '!'])).collect();
+    kept.join(" ")
 }
 
 /// Id, time, microseconds, arguments, and since Redis 4.0 client address and name.

@@ -5,7 +5,7 @@ use std::{fmt::Write, process::ExitCode};
 use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
-use larder_backup::{BackupCheck, check_backups};
+use larder_backup::{BackupCheck, check_backups, check_backups_of};
 
 use super::RepositoryArgs;
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 /// Judge the backups: age and size of the newest, age of its proof and of the last drill
 ///
+/// Each cache of the repository is judged by itself, and the worst decides; where a cache is named, that one only.
+///
 /// Exit code: 0 ok, 1 warning, 2 critical, 3 unknown. `--output nagios` prints performance data.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
@@ -26,8 +28,12 @@ pub(crate) struct CheckArgs {
 
 pub(crate) async fn run(args: &CheckArgs, settings: &Settings) -> Result<ExitCode> {
     let place = args.repository.open(settings)?;
+    let (thresholds, now) = (settings.file.backup.check.thresholds(), Utc::now());
     let judged = match place.repository.list().await {
-        Ok(listing) => check_backups(&listing, &settings.file.backup.check.thresholds(), Utc::now()),
+        Ok(listing) if settings.names_cache => {
+            check_backups_of(&settings.url.name(), &listing, &thresholds, now)
+        }
+        Ok(listing) => check_backups(&listing, &thresholds, now),
         Err(error) => BackupCheck::unknown(error.with_causes()),
     };
     let printed = match settings.output {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use chrono::Utc;
-use larder_backup::{BackupId, Kind, Manifest, create_backup};
+use larder_backup::{BackupId, Kind, Manifest, Recipients, create_backup};
 use larder_cache_client::CacheClient;
 
 use super::RestoreArgs;
@@ -52,6 +52,12 @@ pub(super) async fn safety_backup(
     options.packing.compression = larder_backup::Compression::Zstd;
     options.configuration = larder_backup::FileSet::default();
     options.metrics = larder_backup::FileSet::default();
+    if let (true, Some(encryption)) = (options.packing.recipients.is_empty(), &manifest.encryption) {
+        // Whoever may read what is restored may read what was there before, and nobody else.
+        options.packing.recipients = Recipients::parse(&encryption.recipients).map_err(|why| {
+            anyhow::Error::msg(why).context("the recipients of the backup that is restored cannot be used")
+        })?;
+    }
     options.stop = stop::on_ctrl_c();
     if is_empty(client).await {
         return Ok(Before::Empty);
@@ -100,10 +106,13 @@ pub(super) fn way_back(args: &RestoreArgs, place: &RepositoryPlace, before: &Bef
         0 => String::new(),
         database => format!(" --database {database}"),
     };
+    let key = args.unlock.identity_file.as_ref();
+    let key = key.map(|file| format!(" --identity-file {}", quoted(&file.display().to_string())));
     Some(format!(
-        "larder restore {id} --repository {} --to {}{database} --exact --apply",
+        "larder restore {id} --repository {} --to {}{database}{} --exact --apply",
         quoted(&place.name),
-        quoted(&url.name())
+        quoted(&url.name()),
+        key.unwrap_or_default()
     ))
 }
 

@@ -94,7 +94,7 @@ impl LiveRestore {
         let way = Way {
             database: batch.database,
             existing: self.options.existing,
-            ttl: self.options.ttl,
+            ends: self.ends(),
             now_ms: looked.now_ms(),
         };
         let (paced, progress) = (self.paced(&client), Arc::clone(&self.options.progress));

@@ -4,9 +4,9 @@ use larder_cache_client::{CacheClient, DumpedValue, Error, KeyChange, PacedSteps
 use larder_rdb::KeyName;
 
 use super::{
-    Existing, LiveOutcome, TtlChoice,
+    Existing, LiveOutcome,
     batches::{BATCH_KEYS, Batch},
-    same::{Comparer, Verdict},
+    same::{Comparer, Ends, Verdict},
 };
 
 const ANOTHER_VALUE: &str = "another value is there";
@@ -25,7 +25,7 @@ pub(super) const FETCH_COMMANDS: usize = 4;
 pub(super) struct Way {
     pub(super) database: u64,
     pub(super) existing: Existing,
-    pub(super) ttl: TtlChoice,
+    pub(super) ends: Ends,
     /// This moment by the clock of the cache.
     pub(super) now_ms: i64,
 }
@@ -102,7 +102,7 @@ async fn compare(
 /// What becomes of keys that are there, and those of them that are to be restored.
 fn judge(there: Vec<RestoreItem>, found: Vec<Found>, way: &Way) -> (LiveOutcome, Vec<RestoreItem>) {
     let (mut outcome, mut again) = (LiveOutcome::default(), Vec::new());
-    let mut comparer = Comparer::new(way.database, way.ttl == TtlChoice::Keep);
+    let mut comparer = Comparer::new(way.database, way.ends);
     for (mut item, found) in there.into_iter().zip(found) {
         let verdict = match found {
             Ok(Some(found)) => comparer.compare(&item, &found),

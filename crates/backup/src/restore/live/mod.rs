@@ -24,6 +24,9 @@ mod tally;
 mod target;
 mod verify;
 
+use std::time::Instant;
+
+use self::same::Ends;
 pub use options::{DatabaseMap, Existing, KeyFilter, LiveRestoreOptions, Rename, TtlChoice};
 pub use others::{LiveOthers, OthersOutcome};
 pub use outcome::{LiveOutcome, LiveVerified};
@@ -41,12 +44,24 @@ pub struct LiveRestore {
     source: LiveSource,
     target: LiveTarget,
     options: LiveRestoreOptions,
+    begun: Instant,
 }
 
 impl LiveRestore {
     /// Says what is brought where, and how.
     #[must_use]
     pub fn new(source: LiveSource, target: LiveTarget, options: LiveRestoreOptions) -> Self {
-        Self { source, target, options }
+        Self { source, target, options, begun: Instant::now() }
+    }
+
+    /// When keys have to end: what counts from now was reckoned since the restore was begun, whatever part of it is done now.
+    fn ends(&self) -> Ends {
+        match self.options.ttl {
+            TtlChoice::Keep => Ends::AsInBackup,
+            TtlChoice::Drop => Ends::AsReckoned { early_ms: 0 },
+            TtlChoice::Rebase => Ends::AsReckoned {
+                early_ms: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            },
+        }
     }
 }

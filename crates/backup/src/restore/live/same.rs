@@ -30,18 +30,27 @@ pub(super) struct Expected {
     kind: Kind,
 }
 
+/// When keys have to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// At the moment that the backup says.
+    AsInBackup,
+    /// At the moment that was reckoned for them, or so many milliseconds earlier: what counts from now counts from a later moment
+    /// each time that it is reckoned.
+    AsReckoned { early_ms: u64 },
+}
+
 /// Compares keys of one database.
 #[derive(Debug)]
 pub(super) struct Comparer {
     pub(super) database: u64,
-    /// Whether keys must end at the moment that the backup says.
-    pub(super) keeps_ttl: bool,
+    ends: Ends,
     hasher: KeyHasher,
 }
 
 impl Comparer {
-    pub(super) fn new(database: u64, keeps_ttl: bool) -> Self {
-        Self { database, keeps_ttl, hasher: KeyHasher::new() }
+    pub(super) fn new(database: u64, ends: Ends) -> Self {
+        Self { database, ends, hasher: KeyHasher::new() }
     }
 
     /// Compares a value of the backup with the one that is there.
@@ -67,10 +76,12 @@ impl Comparer {
         if !is_same_value {
             return if *kind == Kind::Module { Verdict::Unknown } else { Verdict::AnotherValue };
         }
-        match self.keeps_ttl {
-            true if !end_same(*expires_at_ms, found) => Verdict::AnotherEnd,
-            true => Verdict::Same(digest.whole),
-            false => Verdict::Same(digest.value),
+        match self.ends {
+            Ends::AsInBackup if end_same(*expires_at_ms, found) => Verdict::Same(digest.whole),
+            Ends::AsReckoned { early_ms } if end_within(*expires_at_ms, found, early_ms) => {
+                Verdict::Same(digest.value)
+            }
+            _ => Verdict::AnotherEnd,
         }
     }
 
@@ -90,7 +101,15 @@ impl Comparer {
 
 /// Tells whether a key ends when it should.
 pub(super) fn end_same(expected_ms: Option<i64>, found: &DumpedValue) -> bool {
+    end_within(expected_ms, found, 0)
+}
+
+/// Tells whether a key ends when it should, or at most so much earlier.
+fn end_within(expected_ms: Option<i64>, found: &DumpedValue, early_ms: u64) -> bool {
     match (expected_ms, found.expires_at_ms) {
+        (Some(expected), Some(found)) if found < expected => {
+            expected.abs_diff(found) <= early_ms.saturating_add(TOLERANCE_MS)
+        }
         (Some(expected), Some(found)) => expected.abs_diff(found) <= TOLERANCE_MS,
         // Servers before Redis 7.0 do not tell the moment.
         (Some(_), None) => matches!(found.ttl, Ttl::In(_)),
@@ -123,16 +142,21 @@ mod tests {
             overwrite: false,
         };
         let compared = |expected, found: &[&str], found_ms, keeps_ttl| {
-            Comparer::new(0, keeps_ttl).compare(&item(expected), &value(found, found_ms))
+            let ends = if keeps_ttl { Ends::AsInBackup } else { Ends::AsReckoned { early_ms: 1_000 } };
+            Comparer::new(0, ends).compare(&item(expected), &value(found, found_ms))
         };
         assert!(matches!(compared(None, &["b", "a"], None, true), Verdict::Same(_)));
         assert!(matches!(compared(Some(5000), &["b", "a"], Some(5100), true), Verdict::Same(_)));
         assert_eq!(compared(Some(5000), &["b", "a"], Some(5101), true), Verdict::AnotherEnd);
         assert_eq!(compared(Some(5000), &["b", "a"], None, true), Verdict::AnotherEnd);
         assert_eq!(compared(None, &["b", "a"], Some(5000), true), Verdict::AnotherEnd);
-        assert!(matches!(compared(Some(5000), &["b", "a"], None, false), Verdict::Same(_)));
+        assert_eq!(compared(None, &["b", "a"], Some(5000), false), Verdict::AnotherEnd);
+        assert!(matches!(compared(None, &["b", "a"], None, false), Verdict::Same(_)));
+        assert!(matches!(compared(Some(9000), &["b", "a"], Some(8000), false), Verdict::Same(_)));
+        assert_eq!(compared(Some(9000), &["b", "a"], Some(7800), false), Verdict::AnotherEnd);
+        assert_eq!(compared(Some(9000), &["b", "a"], Some(9200), false), Verdict::AnotherEnd);
         assert_eq!(compared(None, &["b", "c"], None, true), Verdict::AnotherValue);
         let broken = DumpedValue::new(Bytes::from_static(b"broken"), Ttl::None);
-        assert_eq!(Comparer::new(0, true).compare(&item(None), &broken), Verdict::AnotherValue);
+        assert_eq!(Comparer::new(0, Ends::AsInBackup).compare(&item(None), &broken), Verdict::AnotherValue);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::SystemTime};
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use larder_cache_client::{Availability, CacheClient, Capability, Error, Server as Node};
-use larder_metrics_model::{ClusterState, Info, NodeKind};
+use larder_metrics_model::{ClusterState, Info, NodeKind, Role};
 use larder_rdb::Server;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,8 @@ impl LiveTarget {
                 Err(Error::Loading { node }) => {
                     looked.refusals.push(format!("{node} is loading its data set"));
                 }
+                // It would take no part anyway.
+                Err(_) if node.known_role() == Some(Role::Replica) => looked.replicas.push(node),
                 Err(error) => looked.unknown.push(error),
             }
         }
@@ -166,16 +168,19 @@ impl Looked {
         self.facts.server = self.server.map(|server| server.to_string());
         if self.primaries.is_empty() {
             self.facts.max_bytes = None;
-            if let Some(replica) = self.replicas.first() {
-                self.refusals.push(format!("{} is a replica and takes no writes", replica.node()));
-            } else if self.refusals.is_empty()
+            if self.refusals.is_empty()
                 && let Some(error) = self.unknown.pop()
             {
                 return Err(error.into());
             }
+            if let Some(replica) = self.replicas.first() {
+                self.refusals.push(format!("{} is a replica and takes no writes", replica.node()));
+            }
             return Ok(());
         }
         let Some(first) = self.primaries.first().cloned() else { return Ok(()) };
+        // A cluster that needs no full coverage says that all is well, whoever is gone.
+        self.refusals.extend(self.unknown.iter().map(Error::with_causes));
         if self.is_cluster {
             // Each has its own view of the cluster.
             let states = join_all(self.primaries.iter().map(|node| node.cluster())).await;

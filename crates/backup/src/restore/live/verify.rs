@@ -7,19 +7,19 @@ use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use larder_cache_client::{CacheClient, StepSize};
 
 use super::{
-    LiveRestore, LiveVerified, TtlChoice,
+    LiveRestore, LiveVerified,
     apply::{AT_ONCE, Clients},
     batches::{Batch, Batches, Piece},
     bring_back::{FETCH_COMMANDS, FETCHED_KEYS, Found},
     functions::compare_functions,
-    same::{Comparer, Expected, Verdict},
+    same::{Comparer, Ends, Expected, Verdict},
     target::Looked,
 };
 use crate::{Error, Result};
 
 impl LiveRestore {
     /// Reads back every key that should be there, and compares it with the backup: its value, and the moment at which it ends
-    /// unless TTLs count from now or were dropped. A key that is gone because its time is up is no difference. Function
+    /// (never, where TTLs were dropped; where they count from now, within the time since the restore was begun). A key that is gone because its time is up is no difference. Function
     /// libraries are compared with those of every primary, where they were brought back.
     ///
     /// # Errors
@@ -79,14 +79,14 @@ impl LiveRestore {
         looked: &'a Looked,
     ) -> BoxFuture<'a, LiveVerified> {
         let (paced, progress) = (self.paced(&client), Arc::clone(&self.options.progress));
-        let keeps_ttl = self.options.ttl == TtlChoice::Keep;
+        let ends = self.ends();
         let (keys, bytes, database) = (batch.items.len() as u64, batch.bytes as u64, batch.database);
         Box::pin(async move {
             let Batch { items, held, .. } = batch;
             let names: Vec<_> = items.iter().map(|item| item.key.clone()).collect();
             // Values are decoded, and those of the backup are not kept while those that are there are fetched.
             let expecting = move || {
-                let mut comparer = Comparer::new(database, keeps_ttl);
+                let mut comparer = Comparer::new(database, ends);
                 items.iter().map(|item| (item.value.expires_at_ms, comparer.expect(item))).collect()
             };
             let Ok(expected) = tokio::task::spawn_blocking(expecting).await else { return broke_off(keys) };
@@ -94,7 +94,7 @@ impl LiveRestore {
             let found = paced.take(&names, StepSize::new(FETCHED_KEYS, FETCH_COMMANDS), fetch).await;
             let now_ms = looked.now_ms();
             let work = move || {
-                let batch = Comparison { database, keeps_ttl, names, expected };
+                let batch = Comparison { database, ends, names, expected };
                 let verified = batch.compare(found, now_ms);
                 drop(held);
                 verified
@@ -118,7 +118,7 @@ fn broke_off(keys: u64) -> LiveVerified {
 /// Keys of one database, and what has to be there of them.
 struct Comparison {
     database: u64,
-    keeps_ttl: bool,
+    ends: Ends,
     names: Vec<Bytes>,
     /// When their time is up, and what has to be there until then; nothing for a value that cannot be decoded.
     expected: Vec<(Option<i64>, Option<Expected>)>,
@@ -128,7 +128,7 @@ impl Comparison {
     fn compare(&self, found: Vec<Found>, now_ms: i64) -> LiveVerified {
         let mut verified =
             LiveVerified { stopped: found.len() < self.names.len(), ..LiveVerified::default() };
-        let mut comparer = Comparer::new(self.database, self.keeps_ttl);
+        let mut comparer = Comparer::new(self.database, self.ends);
         for ((key, (expires_at_ms, expected)), found) in self.names.iter().zip(&self.expected).zip(found) {
             let is_over = expires_at_ms.is_some_and(|at| at <= now_ms);
             let found = match found {

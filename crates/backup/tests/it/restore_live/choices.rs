@@ -100,12 +100,21 @@ async fn times_count_from_now_or_go() {
             let to = server(program)?;
             let mut options = LiveRestoreOptions::default();
             options.ttl = ttl;
-            let live = larder_backup::LiveRestore::new(source.clone(), into_server(&to), options);
+            let live = larder_backup::LiveRestore::new(source.clone(), into_server(&to), options.clone());
             let outcome = bring_back(&live).await?;
             ensure!(outcome.restored == keys && outcome.expired == 3 - keys, "{ttl:?}: {outcome:?}");
             let found: i64 = to.run(&["PTTL", "hour"])?;
             ensure!((left - 60_000..=left).contains(&found), "{ttl:?}: {found} instead of {left}");
             ensure!(to.run::<i64>(&["PTTL", "lasting"])? == -1);
+
+            // The same value that ends at another moment is not as it should be.
+            ensure!(to.run::<i64>(&["PEXPIRE", "hour", "7200000"])? == 1);
+            options.existing = Existing::Overwrite;
+            let live = larder_backup::LiveRestore::new(source.clone(), into_server(&to), options);
+            let outcome = bring_back(&live).await?;
+            ensure!(outcome.overwritten == 1 && outcome.there_already == keys - 1, "{ttl:?}: {outcome:?}");
+            let found: i64 = to.run(&["PTTL", "hour"])?;
+            ensure!((left - 60_000..=left).contains(&found), "{ttl:?}: {found} instead of {left} once more");
         }
         Ok(())
     })

@@ -129,3 +129,25 @@ async fn caches_that_take_no_writes_are_refused() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_cannot_be_reached_is_refused_where_the_cluster_does_not_mind() {
+    on_every_server(async |program| {
+        let from = server(program)?;
+        from.run::<()>(&["SET", "a", "1"])?;
+        let images = vec![image(&from)?];
+        let mut cluster = TestCluster::configured(program, &["cluster-require-full-coverage no"])?;
+        let plan =
+            restore(images.clone(), into_cluster(&cluster), LiveRestoreOptions::default()).plan().await?;
+        ensure!(plan.refusals.is_empty(), "{plan:?}");
+        let gone = cluster.servers[2].node();
+        cluster.servers[2].kill()?;
+        let live = restore(images, into_cluster(&cluster), LiveRestoreOptions::default());
+        let plan = live.plan().await?;
+        let expected = format!("{gone} cannot be reached: ");
+        ensure!(plan.refusals.iter().any(|words| words.starts_with(&expected)), "{:?}", plan.refusals);
+        ensure!(matches!(live.apply(&plan).await, Err(Error::Refused { .. })));
+        Ok(())
+    })
+    .await;
+}

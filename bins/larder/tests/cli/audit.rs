@@ -1,0 +1,226 @@
+//! `larder audit`: each misconfiguration on real servers, seen and mended.
+
+use anyhow::{Result, ensure};
+use larder_test_support::{ServerProgram, TestServer, TestServerBuilder, on_every_server};
+use serde_json::Value;
+
+use crate::larder::Larder;
+
+/// These depend on the version under test and on the machine that the tests run on.
+const OF_ELSEWHERE: [&str; 5] = [
+    "audit.advisories",
+    "audit.end_of_life",
+    "audit.huge_pages",
+    "audit.overcommit",
+    "audit.open_files_short",
+];
+
+/// Name, the value that is wrong, and the one that mends it.
+type Settings = &'static [(&'static str, &'static str, &'static str)];
+
+/// A cache that has nothing to be found, but that it is without TLS on loopback.
+fn well_kept(program: &ServerProgram) -> TestServerBuilder {
+    TestServer::builder(program)
+        .user("user default off")
+        .config("protected-mode yes")
+        .config("maxmemory 64mb")
+        .config("maxmemory-policy allkeys-lru")
+        .config("latency-monitor-threshold 100")
+        .user("user auditor on >secret +ping +info +config|get +acl|list +acl|dryrun")
+}
+
+fn larder(server: &TestServer) -> Larder {
+    Larder::of(&server.url()).with("LARDER_USERNAME", "auditor").with("LARDER_PASSWORD", "secret")
+}
+
+fn audited(larder: &Larder) -> Result<Value> {
+    let run = larder.run(&["--output", "json", "audit"])?;
+    let verdict = run.json()?;
+    let expected = match verdict["status"].as_str() {
+        Some("ok") => 0,
+        Some("warning") => 1,
+        Some("critical") => 2,
+        _ => 3,
+    };
+    ensure!(run.code == expected, "{run:#?}");
+    Ok(verdict)
+}
+
+fn ids(verdict: &Value) -> Vec<String> {
+    let findings = verdict["findings"].as_array().into_iter().flatten();
+    let mut ids: Vec<String> =
+        findings.filter_map(|finding| finding["id"].as_str()).map(ToOwned::to_owned).collect();
+    ids.retain(|id| !OF_ELSEWHERE.contains(&id.as_str()));
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn each_setting_is_found_and_mended() {
+    const CASES: [(&str, Settings); 9] = [
+        ("audit.no_memory_limit", &[("maxmemory", "0", "64mb")]),
+        ("audit.nothing_evicted", &[("maxmemory-policy", "noeviction", "allkeys-lru")]),
+        ("audit.latency_monitor_off", &[("latency-monitor-threshold", "0", "100")]),
+        ("audit.slow_log_off", &[("slowlog-log-slower-than", "-1", "10000")]),
+        ("audit.dead_clients_kept", &[("tcp-keepalive", "0", "300")]),
+        ("audit.buffers_unlimited", &[("client-output-buffer-limit", "pubsub 0 0 0", "pubsub 32mb 8mb 60")]),
+        ("audit.persisted_twice", &[("save", "3600 1", ""), ("appendonly", "yes", "no")]),
+        (
+            "audit.failed_saves_ignored",
+            &[("save", "3600 1", ""), ("stop-writes-on-bgsave-error", "no", "yes")],
+        ),
+        ("audit.bind_all", &[("bind", "* -::*", "127.0.0.1")]),
+    ];
+    on_every_server(async |program| {
+        let server = well_kept(program).start()?;
+        let larder = larder(&server);
+        let nothing = audited(&larder)?;
+        ensure!(ids(&nothing).is_empty(), "{nothing:#}");
+        for (id, settings) in CASES {
+            for (name, bad, _) in settings {
+                server.run::<()>(&["CONFIG", "SET", name, bad])?;
+            }
+            let found = ids(&audited(&larder)?);
+            // Whoever listens everywhere without TLS has two faults.
+            let expected = if id == "audit.bind_all" { vec![id, "audit.tls_off"] } else { vec![id] };
+            ensure!(found == expected, "{id}: {found:?}");
+            for (name, _, good) in settings {
+                server.run::<()>(&["CONFIG", "SET", name, good])?;
+            }
+            ensure!(ids(&audited(&larder)?).is_empty(), "{id} is still there");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_user_and_each_line_of_the_file_is_found() {
+    const USERS: [(&str, &[&str], &[&str]); 3] = [
+        ("audit.users_without_password", &["app", "on", "nopass", "~app:*", "+get"], &["app", "resetpass"]),
+        ("audit.users_broad", &["app", "on", ">x", "~*", "+@all"], &["app", "-@all"]),
+        ("audit.default_user_unrestricted", &["default", "on", ">x", "~*", "+@all"], &["default", "off"]),
+    ];
+    on_every_server(async |program| {
+        let server = well_kept(program).start()?;
+        let larder = larder(&server);
+        for (id, bad, good) in USERS {
+            server.run::<()>(&[&["ACL", "SETUSER"], bad].concat())?;
+            let found = ids(&audited(&larder)?);
+            ensure!(found == [id], "{id}: {found:?}");
+            server.run::<()>(&[&["ACL", "SETUSER"], good].concat())?;
+            ensure!(ids(&audited(&larder)?).is_empty(), "{id} is still there");
+        }
+        for (id, line) in [
+            ("audit.debug_command", "enable-debug-command yes"),
+            ("audit.module_command", "enable-module-command yes"),
+            ("audit.protected_settings", "enable-protected-configs yes"),
+            ("audit.checksum_off", "rdbchecksum no"),
+        ] {
+            let server = well_kept(program).config(line).start()?;
+            let found = ids(&audited(&self::larder(&server))?);
+            ensure!(found == [id], "{id}: {found:?}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_as_debian_sets_it_up_is_worth_warnings_and_nothing_critical() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program)
+            .config("bind 127.0.0.1 ::1")
+            .config("protected-mode yes")
+            .config("save 3600 1 300 100 60 10000")
+            .start()?;
+        let larder = Larder::of(&server.url());
+        let verdict = audited(&larder)?;
+        ensure!(verdict["status"] == "warning", "{verdict:#}");
+        let expected = [
+            "audit.dangerous_commands",
+            "audit.latency_monitor_off",
+            "audit.no_memory_limit",
+            "audit.no_password",
+        ];
+        ensure!(ids(&verdict) == expected, "{verdict:#}");
+        larder.ends(1, &["audit"])?.says("risk:")?;
+        larder.ends(1, &["--output", "nagios", "audit"])?.says("LARDER AUDIT WARNING - 0 critical")?;
+
+        server.run::<()>(&["CONFIG", "SET", "protected-mode", "no"])?;
+        server.run::<()>(&["CONFIG", "SET", "bind", "*"])?;
+        let verdict = audited(&larder)?;
+        ensure!(verdict["status"] == "critical", "{verdict:#}");
+        ensure!(ids(&verdict).contains(&"audit.open_to_all".to_owned()), "{verdict:#}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_blocked_is_unknown_and_never_ok() {
+    on_every_server(async |program| {
+        let server = well_kept(program).user("user blind on >secret +ping +info").start()?;
+        let larder =
+            Larder::of(&server.url()).with("LARDER_USERNAME", "blind").with("LARDER_PASSWORD", "secret");
+        let verdict = audited(&larder)?;
+        ensure!(verdict["status"] != "ok", "{verdict:#}");
+        let reason = |id: &str| {
+            let checks = verdict["checks"].as_array().into_iter().flatten();
+            let unknown = |check: &&Value| check["id"] == id && check["state"] == "unknown";
+            checks.into_iter().find(unknown).and_then(|check| check["reason"].as_str()).map(ToOwned::to_owned)
+        };
+        for (id, what) in
+            [("audit.bind_all", "CONFIG"), ("audit.users_broad", "ACL"), ("audit.no_password", "ACL")]
+        {
+            ensure!(reason(id).is_some_and(|why| why.contains(what)), "{id}: {verdict:#}");
+        }
+        let renamed = TestServer::builder(program).config("rename-command CONFIG \"\"").start()?;
+        let verdict = audited(&Larder::of(&renamed.url()))?;
+        ensure!(
+            verdict["status"] != "ok" && ids(&verdict).contains(&"audit.no_password".to_owned()),
+            "{verdict:#}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_accepted_does_not_count_until_its_day() {
+    on_every_server(async |program| {
+        let server = well_kept(program).config("rdbchecksum no").start()?;
+        let larder = larder(&server);
+        let accept = |until: &str, id: &str| {
+            larder.configure(&format!(
+                "[[audit.accept]]\nid = \"{id}\"\nsubject = \"{}\"\nreason = \"it is only a cache\"\nuntil = \"{until}\"\n",
+                server.node()
+            ));
+        };
+        accept("9999-12-31", "audit.checksum_off");
+        let verdict = audited(&larder)?;
+        ensure!(ids(&verdict).is_empty() && verdict["accepted"][0]["reason"] == "it is only a cache", "{verdict:#}");
+        accept("2001-01-01", "audit.checksum_off");
+        let verdict = audited(&larder)?;
+        ensure!(ids(&verdict) == ["audit.checksum_off"], "{verdict:#}");
+        larder.run(&["audit"])?.says("accepted no longer")?;
+        accept("9999-12-31", "audit.checksum_of");
+        larder.ends(3, &["audit"])?.says("is `audit.checksum_off` meant?")?;
+        larder.ends(2, &["config", "check"])?.says("is `audit.checksum_off` meant?")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_that_differ_are_found() {
+    on_every_server(async |program| {
+        let cluster = larder_test_support::TestCluster::start(program, 0)?;
+        let larder = Larder::of(&cluster.url());
+        ensure!(!ids(&audited(&larder)?).contains(&"audit.nodes_differ".to_owned()), "they are alike");
+        cluster.servers[0].run::<()>(&["CONFIG", "SET", "maxmemory", "77mb"])?;
+        let verdict = audited(&larder)?;
+        ensure!(ids(&verdict).contains(&"audit.nodes_differ".to_owned()), "{verdict:#}");
+        larder.run(&["audit"])?.says("maxmemory (0, 80740352)")
+    })
+    .await;
+}

@@ -1,0 +1,79 @@
+//! A whole series at once.
+
+use super::{Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Judged, Phase};
+use crate::series::TimeSeries;
+
+/// Finds the episodes of a series, each value judged by those before it alone.
+#[must_use]
+pub fn detect_anomalies(series: &TimeSeries, options: &AnomalyOptions) -> Anomalies {
+    let mut detector = AnomalyDetector::new(*options);
+    let mut found = Anomalies { notes: notes(series), ..Anomalies::default() };
+    for observation in series.observations() {
+        let Some(judged) = detector.judge(*observation) else { continue };
+        found.judged += 1;
+        match (judged.phase, found.episodes.last_mut()) {
+            (Phase::Begins, _) => found.episodes.push(Anomaly::beginning(&judged)),
+            (Phase::GoesOn, Some(episode)) => episode.go_on(&judged),
+            _ => {}
+        }
+    }
+    if found.judged == 0 {
+        found.notes.push(format!(
+            "{} values over {:.1} days are too few to tell what is usual, which takes more than {:.1} days and at least 24 \
+             values in {:.0} days",
+            series.len(),
+            series.span().as_secs_f64() / DAY_SECONDS,
+            days(options.warm_up),
+            days(options.history),
+        ));
+    }
+    found
+}
+
+const DAY_SECONDS: f64 = 86_400.0;
+
+fn days(time: chrono::TimeDelta) -> f64 {
+    time.to_std().unwrap_or_default().as_secs_f64() / DAY_SECONDS
+}
+
+fn notes(series: &TimeSeries) -> Vec<String> {
+    let mut notes = Vec::new();
+    if series.unusable() > 0 {
+        notes.push(format!("{} values that are no numbers were left out", series.unusable()));
+    }
+    let gaps = series.gaps();
+    if let Some((from, to)) = gaps.iter().max_by_key(|(from, to)| *to - *from) {
+        notes.push(format!(
+            "nothing was measured {}, at most from {} to {}",
+            if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) },
+            from.format("%F %H:%M"),
+            to.format("%F %H:%M UTC"),
+        ));
+    }
+    notes
+}
+
+impl Anomaly {
+    fn beginning(judged: &Judged) -> Self {
+        Self {
+            from: judged.at,
+            until: judged.at,
+            peak: judged.at,
+            value: judged.value,
+            expected: judged.expected,
+            lower: judged.lower,
+            upper: judged.upper,
+            score: judged.score,
+            direction: judged.direction,
+            basis: judged.basis,
+        }
+    }
+
+    fn go_on(&mut self, judged: &Judged) {
+        if judged.score > self.score {
+            let from = self.from;
+            *self = Self { from, ..Self::beginning(judged) };
+        }
+        self.until = judged.at;
+    }
+}

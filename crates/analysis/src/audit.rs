@@ -1,0 +1,178 @@
+//! The audit: security and configuration.
+
+mod acl;
+mod advisories;
+mod configuration;
+mod facts;
+mod likeness;
+mod rule;
+mod security;
+mod table;
+mod verdict;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use larder_metrics_model::{NodeKind, Observed, Skipped};
+
+use self::rule::Judged;
+pub use self::{
+    acl::AclUser,
+    facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, MachineTuning},
+    rule::AuditRule,
+    verdict::{Acceptance, Accepted, AuditOptions, AuditVerdict},
+};
+use crate::{
+    Check, CheckState, Finding, FindingId, PerformanceDatum, PerformanceUnit, Severity, Status,
+    wording::number,
+};
+
+const NODES_DIFFER: FindingId = FindingId::new("audit.nodes_differ");
+const CACHE_UNREACHABLE: FindingId = FindingId::new("audit.cache_unreachable");
+
+/// Returns the rules that are judged on each node.
+#[must_use]
+pub fn audit_rules() -> &'static [AuditRule] {
+    table::RULES
+}
+
+/// Returns every kind of finding that an audit can hold.
+pub fn audit_finding_ids() -> impl Iterator<Item = FindingId> {
+    table::RULES.iter().map(|rule| rule.id).chain([NODES_DIFFER, CACHE_UNREACHABLE])
+}
+
+/// Judges what was gathered, as of `now`.
+///
+/// A rule that could not be judged is unknown, with the reason, and the audit is then never ok. A finding that is accepted does
+/// not count until its day has passed.
+#[must_use]
+pub fn judge_audit(facts: &AuditFacts, options: &AuditOptions, now: DateTime<Utc>) -> AuditVerdict {
+    let mut found = Vec::new();
+    let mut checks = Vec::new();
+    match &facts.nodes {
+        Observed::Known(nodes) => {
+            let nodes: Vec<&AuditedNode> =
+                nodes.iter().filter(|node| node.kind != NodeKind::Sentinel).collect();
+            for node in &nodes {
+                judge_node(node, &mut checks, &mut found);
+            }
+            judge_likeness(&nodes, &mut checks, &mut found);
+            if nodes.is_empty() {
+                checks.push(unknown(CACHE_UNREACHABLE, "cache", "no node that holds keys was found"));
+            }
+        }
+        Observed::Skipped(why) => checks.push(unknown(CACHE_UNREACHABLE, "cache", why)),
+        Observed::Failed(failure) => checks.push(unknown(CACHE_UNREACHABLE, "cache", &failure.reason)),
+    }
+    close(facts.skipped.clone(), checks, found, options, now.date_naive())
+}
+
+fn unknown(id: FindingId, subject: &str, why: &str) -> Check {
+    let reason = Some(why.to_owned());
+    Check { id: id.as_str(), subject: subject.to_owned(), state: CheckState::Unknown, value: None, reason }
+}
+
+fn judge_node(node: &AuditedNode, checks: &mut Vec<Check>, found: &mut Vec<Finding>) {
+    let subject = node.node.as_str();
+    for rule in table::RULES {
+        let id = rule.id.as_str();
+        let check = |state, value, reason| Check { id, subject: subject.to_owned(), state, value, reason };
+        match (rule.judge)(node) {
+            Ok(Judged::NotHere) => {}
+            Ok(Judged::Fine(seen)) => checks.push(check(CheckState::Ok, Some(seen), None)),
+            Ok(Judged::Found(message)) => {
+                checks.push(check(rule.severity.into(), Some(message.clone()), Some(rule.why.to_owned())));
+                found.push(finding(rule, subject, &message));
+            }
+            Err(why) => checks.push(unknown(rule.id, subject, &why)),
+        }
+    }
+}
+
+fn finding(rule: &AuditRule, subject: &str, message: &str) -> Finding {
+    Finding::new(rule.id, rule.severity, subject)
+        .saying(format!("{message} {}", rule.why))
+        .with_evidence("seen_by", rule.seen_by, None)
+        .recommending(rule.mend)
+        .expecting(rule.effect)
+        .risking(rule.risk)
+}
+
+fn judge_likeness(nodes: &[&AuditedNode], checks: &mut Vec<Check>, found: &mut Vec<Finding>) {
+    if nodes.len() < 2 {
+        return;
+    }
+    match likeness::differences(nodes) {
+        Err(why) => checks.push(unknown(NODES_DIFFER, "cache", &why)),
+        Ok(differing) => {
+            let state = if differing.is_empty() { CheckState::Ok } else { CheckState::Warning };
+            let value = if differing.is_empty() { "alike".to_owned() } else { differing.join("; ") };
+            checks.push(Check {
+                id: NODES_DIFFER.as_str(),
+                subject: "cache".to_owned(),
+                state,
+                value: Some(value.clone()),
+                reason: None,
+            });
+            if !differing.is_empty() {
+                found.push(
+                    Finding::new(NODES_DIFFER, Severity::Warning, "cache")
+                        .saying(format!("Nodes that should be alike differ: {value}. After a failover the cache behaves differently."))
+                        .with_evidence("seen_by", "INFO, CONFIG GET and ACL LIST of every node", None)
+                        .recommending("Set them alike, in the configuration files as well (CONFIG REWRITE).")
+                        .expecting("A failover changes nothing but the address.")
+                        .risking("As that of each setting."),
+                );
+            }
+        }
+    }
+}
+
+fn close(
+    skipped: Vec<Skipped>,
+    checks: Vec<Check>,
+    found: Vec<Finding>,
+    options: &AuditOptions,
+    today: NaiveDate,
+) -> AuditVerdict {
+    let (mut findings, mut accepted, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    for finding in found {
+        let covers = |one: &&Acceptance| {
+            one.id == finding.id.as_str()
+                && one.subject.as_ref().is_none_or(|subject| *subject == finding.subject)
+        };
+        // Of several the one that lasts longest holds.
+        let acceptance = options.accepted.iter().filter(covers).max_by_key(|one| one.until);
+        let as_accepted = |one: &Acceptance| Accepted {
+            finding: finding.clone(),
+            reason: one.reason.clone(),
+            until: one.until,
+        };
+        match acceptance {
+            Some(one) if one.until >= today => accepted.push(as_accepted(one)),
+            Some(one) => {
+                ended.push(as_accepted(one));
+                findings.push(finding);
+            }
+            None => findings.push(finding),
+        }
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let unknowns = checks.iter().filter(|check| check.state == CheckState::Unknown).count();
+    let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let status = match findings.first().map(|finding| finding.severity) {
+        Some(Severity::Critical) => Status::Critical,
+        Some(Severity::Warning) => Status::Warning,
+        _ if unknowns > 0 => Status::Unknown,
+        _ => Status::Ok,
+    };
+    let datum =
+        |label, count: usize| PerformanceDatum::new(label, number(count as u64), PerformanceUnit::Plain);
+    let performance_data = vec![
+        datum("critical", of(Severity::Critical)),
+        datum("warning", of(Severity::Warning)),
+        datum("info", of(Severity::Info)),
+        datum("accepted", accepted.len()),
+        datum("unknown", unknowns),
+    ];
+    let advisories_as_of = security::with_list(|list| list.as_of).ok();
+    AuditVerdict { status, findings, accepted, ended, checks, skipped, performance_data, advisories_as_of }
+}

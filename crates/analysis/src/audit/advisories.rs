@@ -1,0 +1,147 @@
+//! The dated list of known advisories.
+//!
+//! Sources: each entry's own URL; affected and fixed versions from the CVE records (<https://www.cve.org>) and the release
+//! notes of Redis and Valkey. An advisory for which no source told the fixed version of a line does not name that line.
+
+use larder_metrics_model::{ServerLine, ServerVersion};
+use serde::Deserialize;
+
+const LIST: &str = include_str!("advisories.json");
+
+/// The list, as it is in the crate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdvisoryList {
+    /// What was published later is not in it.
+    pub(super) as_of: chrono::NaiveDate,
+    advisories: Vec<Advisory>,
+    unsupported: Vec<Unsupported>,
+}
+
+/// One advisory for one product.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Advisory {
+    pub(super) id: String,
+    product: Product,
+    pub(super) severity: Rating,
+    pub(super) title: String,
+    pub(super) source: String,
+    #[serde(default)]
+    only_with_tls: bool,
+    /// From a version on, and below the version that mends it.
+    affected: Vec<(ServerVersion, ServerVersion)>,
+}
+
+/// Versions that get no fixes any more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unsupported {
+    product: Product,
+    from: ServerVersion,
+    below: ServerVersion,
+    pub(super) source: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Product {
+    Redis,
+    Valkey,
+}
+
+/// How bad it is, as the CVE record rates it; where it has no rating, by what can be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Rating {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl AdvisoryList {
+    /// Reads the list; a test sees that it can be read.
+    pub(super) fn read() -> Result<Self, serde_json::Error> {
+        serde_json::from_str(LIST)
+    }
+
+    /// Returns the advisories that a version is affected by, worst first, with the version that mends each.
+    pub(super) fn of(
+        &self,
+        line: ServerLine,
+        version: ServerVersion,
+        has_tls: bool,
+    ) -> Vec<(&Advisory, ServerVersion)> {
+        let mut found: Vec<_> = self
+            .advisories
+            .iter()
+            .filter(|advisory| advisory.product.is(line) && (has_tls || !advisory.only_with_tls))
+            .filter_map(|advisory| {
+                let (_, mended) =
+                    advisory.affected.iter().find(|(from, mended)| version >= *from && version < *mended)?;
+                Some((advisory, *mended))
+            })
+            .collect();
+        found.sort_by_key(|(advisory, _)| std::cmp::Reverse(advisory.severity));
+        found
+    }
+
+    /// Returns why a version gets no fixes any more.
+    pub(super) fn unsupported(&self, line: ServerLine, version: ServerVersion) -> Option<&Unsupported> {
+        let covers = |one: &&Unsupported| one.product.is(line) && version >= one.from && version < one.below;
+        self.unsupported.iter().find(covers)
+    }
+}
+
+impl Product {
+    fn is(self, line: ServerLine) -> bool {
+        matches!((self, line), (Self::Redis, ServerLine::Redis) | (Self::Valkey, ServerLine::Valkey))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(line: ServerLine, version: (u16, u16, u16), has_tls: bool) -> Vec<String> {
+        let version = ServerVersion::new(version.0, version.1, version.2);
+        let list = AdvisoryList::read().unwrap();
+        list.of(line, version, has_tls).iter().map(|(advisory, _)| advisory.id.clone()).collect()
+    }
+
+    #[test]
+    fn the_list_can_be_read_and_every_range_is_the_right_way_round() {
+        let list = AdvisoryList::read().unwrap();
+        for advisory in &list.advisories {
+            assert!(advisory.affected.iter().all(|(from, mended)| from < mended), "{advisory:?}");
+            assert!(advisory.source.starts_with("https://"), "{advisory:?}");
+        }
+    }
+
+    #[test]
+    fn the_fixed_version_is_not_affected_and_the_one_before_it_is() {
+        let lua = "CVE-2025-49844".to_owned();
+        assert!(ids(ServerLine::Redis, (7, 2, 10), false).contains(&lua));
+        assert!(!ids(ServerLine::Redis, (7, 2, 11), false).contains(&lua));
+        assert!(ids(ServerLine::Valkey, (8, 1, 3), false).contains(&lua));
+        assert!(!ids(ServerLine::Valkey, (8, 1, 4), false).contains(&lua));
+        assert_eq!(ids(ServerLine::Other, (1, 0, 0), true), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_needs_tls_counts_only_with_tls_and_the_worst_comes_first() {
+        let tls = "CVE-2026-81934".to_owned();
+        assert!(!ids(ServerLine::Redis, (8, 8, 1), false).contains(&tls));
+        assert_eq!(ids(ServerLine::Redis, (8, 8, 1), true), [tls]);
+        assert_eq!(ids(ServerLine::Redis, (8, 0, 2), false)[0], "CVE-2025-49844");
+    }
+
+    #[test]
+    fn lines_without_support_are_known() {
+        let list = AdvisoryList::read().unwrap();
+        assert!(list.unsupported(ServerLine::Redis, ServerVersion::new(7, 0, 15)).is_some());
+        assert!(list.unsupported(ServerLine::Redis, ServerVersion::new(7, 2, 0)).is_none());
+        assert!(list.unsupported(ServerLine::Valkey, ServerVersion::new(7, 0, 0)).is_none());
+    }
+}

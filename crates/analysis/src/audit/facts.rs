@@ -1,0 +1,99 @@
+//! What an audit is made from.
+
+use std::collections::BTreeMap;
+
+use larder_metrics_model::{NodeAddress, NodeKind, Observed, ServerFacts, Skipped};
+
+use super::AclUser;
+
+/// Everything that an audit is made from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuditFacts {
+    /// The nodes of the cache, found or not.
+    pub nodes: Observed<Vec<AuditedNode>>,
+    /// What was not looked at while the nodes were found.
+    pub skipped: Vec<Skipped>,
+}
+
+/// What one node gave.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuditedNode {
+    /// Which node.
+    pub node: NodeAddress,
+    /// What it does in the cache.
+    pub kind: NodeKind,
+    /// Its INFO.
+    pub facts: Observed<ServerFacts>,
+    /// Its settings (CONFIG GET), without those that hold secrets.
+    pub settings: Observed<BTreeMap<String, String>>,
+    /// Its users (ACL LIST).
+    pub users: Observed<Vec<AclUser>>,
+    /// Whether `requirepass` is set; what it is set to is not known here.
+    pub password_is_set: Observed<bool>,
+    /// Those of the commands in [`DANGEROUS_COMMANDS`] that the default user may run, as the server itself says (ACL DRYRUN).
+    pub default_may_run: Observed<Vec<&'static str>>,
+    /// What is set on the machine that it runs on.
+    pub machine: Observed<MachineTuning>,
+}
+
+/// Settings of the operating system, seen where the server runs on the machine that looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MachineTuning {
+    /// The chosen word of `/sys/kernel/mm/transparent_hugepage/enabled`: `always`, `madvise` or `never`.
+    pub huge_pages: Option<String>,
+    /// The number in `/proc/sys/vm/overcommit_memory`: 0, 1 or 2.
+    pub overcommit: Option<u8>,
+    /// How many files the server's process may have open (`/proc/PID/limits`, the soft limit).
+    pub open_files: Option<u64>,
+}
+
+/// Commands that empty, block or take over a server, in a form that can be asked about.
+pub const DANGEROUS_COMMANDS: [&[&str]; 8] = [
+    &["KEYS", "*"],
+    &["FLUSHALL"],
+    &["FLUSHDB"],
+    &["CONFIG", "SET", "maxmemory", "0"],
+    &["DEBUG", "SLEEP", "0"],
+    &["SHUTDOWN"],
+    &["MODULE", "LOAD", "/none"],
+    &["EVAL", "return 1", "0"],
+];
+
+impl AuditFacts {
+    /// Makes facts of which nothing is known yet.
+    #[must_use]
+    pub fn unseen() -> Self {
+        Self { nodes: Observed::skipped("the nodes were not looked for"), skipped: Vec::new() }
+    }
+}
+
+impl AuditedNode {
+    /// Makes a node of which nothing is known yet.
+    #[must_use]
+    pub fn unseen(node: NodeAddress, kind: NodeKind) -> Self {
+        fn not_asked<T>() -> Observed<T> {
+            Observed::skipped("it was not asked for")
+        }
+        Self {
+            node,
+            kind,
+            facts: not_asked(),
+            settings: not_asked(),
+            users: not_asked(),
+            password_is_set: not_asked(),
+            default_may_run: not_asked(),
+            machine: not_asked(),
+        }
+    }
+}
+
+impl MachineTuning {
+    /// Makes it of what was read; `None` for what could not be.
+    #[must_use]
+    pub fn new(huge_pages: Option<String>, overcommit: Option<u8>, open_files: Option<u64>) -> Self {
+        Self { huge_pages, overcommit, open_files }
+    }
+}

@@ -1,0 +1,218 @@
+//! Rules about who gets in, and what they may do.
+
+use std::cell::OnceCell;
+
+use larder_metrics_model::ServerVersion;
+
+use super::{
+    AuditedNode, DANGEROUS_COMMANDS,
+    advisories::AdvisoryList,
+    rule::{Judged, Reach, found_if},
+};
+use crate::wording::counted;
+
+type Outcome = Result<Judged, String>;
+
+pub(super) fn open_to_all(node: &AuditedNode) -> Outcome {
+    let open = is_open_to_all(node)?;
+    Ok(found_if(
+        open,
+        "Everyone who reaches the server is let in: it listens on every address, has no password, and protected-mode is off.",
+        "not open to everyone",
+    ))
+}
+
+fn is_open_to_all(node: &AuditedNode) -> Result<bool, String> {
+    Ok(node.lets_everyone_in()? && node.reach()? == Reach::All && !node.is_set("protected-mode", "yes")?)
+}
+
+pub(super) fn no_password(node: &AuditedNode) -> Outcome {
+    if !node.lets_everyone_in()? {
+        return Ok(Judged::Fine("the default user needs a password, or is off".to_owned()));
+    }
+    // The graver finding says it already; where CONFIG is blocked it cannot.
+    if is_open_to_all(node) == Ok(true) {
+        return Ok(Judged::NotHere);
+    }
+    let from = match node.reach() {
+        Ok(Reach::Loopback) => "every program on its machine",
+        Ok(Reach::Named | Reach::All) => "whoever reaches its addresses",
+        Err(_) => "whoever reaches it",
+    };
+    Ok(Judged::Found(format!("The default user needs no password: {from} is let in.")))
+}
+
+pub(super) fn default_user_unrestricted(node: &AuditedNode) -> Outcome {
+    let others = node.acl()?.iter().filter(|user| user.name != "default" && user.is_on).count();
+    let Some(default) = node.default_user()? else { return Ok(Judged::NotHere) };
+    let holds = others > 0 && default.is_on && default.all_keys && default.may_run_everything();
+    let found = format!(
+        "The default user is on and may run every command on every key, beside {}.",
+        counted(others as u64, "other user")
+    );
+    Ok(found_if(holds, found, counted(others as u64, "other user")))
+}
+
+pub(super) fn users_broad(node: &AuditedNode) -> Outcome {
+    let broad: Vec<&str> = node
+        .acl()?
+        .iter()
+        .filter(|user| user.name != "default" && user.is_on && user.all_keys && user.may_run_everything())
+        .map(|user| user.name.as_str())
+        .collect();
+    // One is whoever administers the server.
+    let found = format!("{} users may run every command on every key: {}.", broad.len(), broad.join(", "));
+    Ok(found_if(broad.len() > 1, found, counted(broad.len() as u64, "administrator")))
+}
+
+pub(super) fn users_without_password(node: &AuditedNode) -> Outcome {
+    let open: Vec<&str> = node
+        .acl()?
+        .iter()
+        .filter(|user| user.name != "default" && user.is_on && user.needs_no_password)
+        .map(|user| user.name.as_str())
+        .collect();
+    let found = format!("Any password will do for: {}.", open.join(", "));
+    Ok(found_if(!open.is_empty(), found, "every other user has a password"))
+}
+
+pub(super) fn bind_all(node: &AuditedNode) -> Outcome {
+    let reach = node.reach()?;
+    if is_open_to_all(node) == Ok(true) {
+        return Ok(Judged::NotHere);
+    }
+    Ok(found_if(
+        reach == Reach::All,
+        "The server listens on every address of its machine.",
+        format!("{reach:?}").to_lowercase(),
+    ))
+}
+
+pub(super) fn tls_off(node: &AuditedNode) -> Outcome {
+    if node.reach()? == Reach::Loopback {
+        return Ok(Judged::NotHere);
+    }
+    let holds = !node.listens("tls-port")?;
+    Ok(found_if(holds, "The server is reached from other machines without TLS.", "TLS is on"))
+}
+
+pub(super) fn plain_port_open(node: &AuditedNode) -> Outcome {
+    if !node.listens("tls-port")? {
+        return Ok(Judged::NotHere);
+    }
+    Ok(found_if(
+        node.listens("port")?,
+        "A port without TLS is open beside that with TLS.",
+        "the TLS port only",
+    ))
+}
+
+pub(super) fn tls_clients_unverified(node: &AuditedNode) -> Outcome {
+    if !node.listens("tls-port")? {
+        return Ok(Judged::NotHere);
+    }
+    let holds = node.is_set("tls-auth-clients", "no")?;
+    Ok(found_if(holds, "Clients need no certificate (tls-auth-clients no).", "clients show a certificate"))
+}
+
+pub(super) fn dangerous_commands(node: &AuditedNode) -> Outcome {
+    if !node.lets_everyone_in()? {
+        return Ok(Judged::Fine("no one is let in without a password".to_owned()));
+    }
+    let open = open_commands(node)?;
+    let found = format!("Without a password one may run {}.", open.join(", "));
+    Ok(found_if(!open.is_empty(), found, "none of them"))
+}
+
+/// Asks the server's own answer first, then the rules.
+fn open_commands(node: &AuditedNode) -> Result<Vec<&'static str>, String> {
+    if let Some(open) = node.default_may_run.known() {
+        return Ok(open.clone());
+    }
+    let Some(default) = node.default_user()? else { return Ok(Vec::new()) };
+    let mut open = Vec::new();
+    for name in DANGEROUS_COMMANDS.iter().filter_map(|words| words.first()) {
+        match default.may_run_dangerous(&name.to_lowercase()) {
+            Some(true) => open.push(*name),
+            Some(false) => {}
+            None => {
+                return Err(format!("whether the default user may run {name} cannot be told from its rules"));
+            }
+        }
+    }
+    Ok(open)
+}
+
+fn guarded(node: &AuditedNode, name: &str) -> Outcome {
+    let Some(value) = node.setting(&[name])? else { return Ok(Judged::NotHere) };
+    Ok(found_if(value == "yes", format!("{name} is yes."), format!("{name} {value}")))
+}
+
+pub(super) fn debug_command(node: &AuditedNode) -> Outcome {
+    guarded(node, "enable-debug-command")
+}
+
+pub(super) fn module_command(node: &AuditedNode) -> Outcome {
+    guarded(node, "enable-module-command")
+}
+
+pub(super) fn protected_settings(node: &AuditedNode) -> Outcome {
+    guarded(node, "enable-protected-configs")
+}
+
+thread_local! {
+    static LIST: OnceCell<Option<AdvisoryList>> = const { OnceCell::new() };
+}
+
+/// Reads the list once; that it can be read is tested.
+pub(super) fn with_list<T>(use_it: impl FnOnce(&AdvisoryList) -> T) -> Result<T, String> {
+    LIST.with(|list| {
+        let list = list.get_or_init(|| AdvisoryList::read().ok());
+        list.as_ref().map(use_it).ok_or_else(|| "the list of advisories cannot be read".to_owned())
+    })
+}
+
+fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
+    node.info()?.identity.version.ok_or_else(|| "the server does not give its version".to_owned())
+}
+
+pub(super) fn advisories(node: &AuditedNode) -> Outcome {
+    let (line, version) = (node.info()?.identity.line, version(node)?);
+    // Where it is not known whether TLS is on, it counts as off: nothing is claimed that may not hold.
+    let has_tls = node.listens("tls-port").unwrap_or(false);
+    with_list(|list| {
+        let found = list.of(line, version, has_tls);
+        let named: Vec<String> = found
+            .iter()
+            .map(|(one, mended)| {
+                format!(
+                    "{} ({}, mended in {mended}: {}; {})",
+                    one.id,
+                    format!("{:?}", one.severity).to_lowercase(),
+                    one.title,
+                    one.source
+                )
+            })
+            .collect();
+        let message = format!(
+            "{line} {version} has {}, by the list of {}: {}.",
+            match found.len() {
+                1 => "1 known vulnerability".to_owned(),
+                count => format!("{count} known vulnerabilities"),
+            },
+            list.as_of,
+            named.join("; ")
+        );
+        found_if(!found.is_empty(), message, format!("{line} {version}: none in the list of {}", list.as_of))
+    })
+}
+
+pub(super) fn end_of_life(node: &AuditedNode) -> Outcome {
+    let (line, version) = (node.info()?.identity.line, version(node)?);
+    with_list(|list| match list.unsupported(line, version) {
+        Some(entry) => {
+            Judged::Found(format!("{line} {version} gets no security fixes any more ({}).", entry.source))
+        }
+        None => Judged::Fine(format!("{line} {version}")),
+    })
+}

@@ -1,0 +1,254 @@
+//! The guide's four analyses.
+
+use chrono::Duration;
+use serde::Serialize;
+
+use super::{OptimizeFacts, OptimizeThresholds};
+use crate::{
+    Better, Level, Rates, Summarise, Summary, TimeSeries, TrendOptions, TrendWord, judge_trend,
+    wording::counted,
+};
+
+/// An analysis, or that there is none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Analysis<T> {
+    /// What was found out.
+    Known(T),
+    /// Nothing was measured.
+    NoData(NoData),
+}
+
+/// Nothing was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NoData {
+    /// Always `no_data`.
+    pub status: &'static str,
+}
+
+/// How many look-ups found a value, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct HitRateAnalysis {
+    /// Over all look-ups of the time; the mean of what was told where look-ups are not counted.
+    pub average_hit_rate: f64,
+    /// In the worst hour, or measurement where little was measured.
+    pub min_hit_rate: f64,
+    /// In the best one.
+    pub max_hit_rate: f64,
+    /// Which way it goes.
+    pub trend: TrendWord,
+    /// Its standard deviation.
+    pub volatility: f64,
+    /// The look-ups; null where they are not counted.
+    pub lookups: Option<f64>,
+}
+
+/// How long a round trip took, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LatencyAnalysis {
+    /// The mean.
+    pub average_latency: f64,
+    /// The shortest.
+    pub min_latency: f64,
+    /// The longest.
+    pub max_latency: f64,
+    /// Which way it goes.
+    pub trend: TrendWord,
+    /// What 95 of 100 measurements do not exceed; null for fewer than 20.
+    pub p95_latency: Option<f64>,
+}
+
+/// How full the memory was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MemoryAnalysis {
+    /// The mean of the memory allocated by all primaries.
+    pub average_used_memory_bytes: f64,
+    /// The least.
+    pub min_used_memory_bytes: f64,
+    /// The most.
+    pub max_used_memory_bytes: f64,
+    /// Whether it grows.
+    pub trend: TrendWord,
+    /// By how much a day; null where too little was measured.
+    pub growth_bytes_per_day: Option<f64>,
+    /// Share of `maxmemory` that the fullest node does not exceed in 95 of 100 measurements, or at all where there are fewer
+    /// than 20; null where no node has a limit.
+    pub memory_usage_ratio: Option<f64>,
+    /// Whether that is above the threshold; null where it is not known.
+    pub memory_pressure: Option<bool>,
+}
+
+/// How much was done.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct OperationAnalysis {
+    /// Operations that were counted.
+    pub total_operations: f64,
+    /// Operations a second, over all of the time.
+    pub average_operations_per_second: f64,
+    /// In the calmest interval.
+    pub min_operations_per_second: f64,
+    /// In the busiest one.
+    pub max_operations_per_second: f64,
+    /// What 95 of 100 intervals do not exceed; null for fewer than 20.
+    pub p95_operations_per_second: Option<f64>,
+    /// Which way it goes.
+    pub trend: TrendWord,
+    /// Share of the operations that failed; null where that is not counted.
+    pub error_rate: Option<f64>,
+}
+
+/// An hour of fewer look-ups has no rate of its own.
+const LOOKUPS_OF_A_RATE: f64 = 100.0;
+
+impl<T> Analysis<T> {
+    /// Returns what was found out.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::NoData(_) => None,
+        }
+    }
+
+    fn of(known: Option<T>) -> Self {
+        known.map_or(Self::NoData(NoData { status: "no_data" }), Self::Known)
+    }
+}
+
+pub(super) fn hit_rate(
+    facts: &OptimizeFacts,
+    thresholds: &OptimizeThresholds,
+    notes: &mut Vec<String>,
+) -> Analysis<HitRateAnalysis> {
+    let lookups = facts.hits.gained + facts.misses.gained;
+    let rates = hit_ratios(&facts.hits, &facts.misses);
+    let counted_level =
+        Level::of(&rates).filter(|_| lookups >= crate::wording::number(thresholds.lookups_min));
+    if let Some(level) = counted_level {
+        return Analysis::Known(HitRateAnalysis {
+            average_hit_rate: facts.hits.gained / lookups,
+            min_hit_rate: level.min,
+            max_hit_rate: level.max,
+            trend: word(&rates, Better::Higher),
+            volatility: level.standard_deviation,
+            lookups: Some(lookups),
+        });
+    }
+    if lookups > 0.0 || !facts.hits.covered.is_zero() {
+        notes.push(format!(
+            "hit rate: {lookups:.0} look-ups are fewer than the {} that it is judged by",
+            thresholds.lookups_min
+        ));
+        return Analysis::of(None);
+    }
+    let told = &facts.hit_ratio;
+    let level = Level::of(told);
+    if level.is_some() {
+        notes.push(format!(
+            "hit rate: hits and misses are not counted, so {} of the rate since the counting began {} judged",
+            counted(told.len() as u64, "measurement"),
+            if told.len() == 1 { "is" } else { "are" },
+        ));
+    }
+    Analysis::of(level.map(|level| HitRateAnalysis {
+        average_hit_rate: level.mean,
+        min_hit_rate: level.min,
+        max_hit_rate: level.max,
+        trend: word(told, Better::Higher),
+        volatility: level.standard_deviation,
+        lookups: None,
+    }))
+}
+
+pub(super) fn latency(facts: &OptimizeFacts) -> Analysis<LatencyAnalysis> {
+    Analysis::of(Level::of(&facts.latency_ms).map(|level| LatencyAnalysis {
+        average_latency: level.mean,
+        min_latency: level.min,
+        max_latency: level.max,
+        trend: word(&facts.latency_ms, Better::Lower),
+        p95_latency: level.p95,
+    }))
+}
+
+pub(super) fn memory(
+    facts: &OptimizeFacts,
+    thresholds: &OptimizeThresholds,
+    notes: &mut Vec<String>,
+) -> Analysis<MemoryAnalysis> {
+    let used = &facts.used_memory_bytes;
+    let fullest = facts.nodes.iter().filter_map(|node| mostly_at_most(&node.memory_use())).reduce(f64::max);
+    Analysis::of(Level::of(used).map(|level| {
+        if fullest.is_none() {
+            notes.push("memory pressure: no limit of memory is known that it could be a share of".to_owned());
+        }
+        let trend = judge_trend(used, &TrendOptions::default());
+        MemoryAnalysis {
+            average_used_memory_bytes: level.mean,
+            min_used_memory_bytes: level.min,
+            max_used_memory_bytes: level.max,
+            trend: trend.word,
+            growth_bytes_per_day: trend.slope.map(|slope| slope.per_day),
+            memory_usage_ratio: fullest,
+            memory_pressure: fullest.map(|share| share > thresholds.memory_pressure.get()),
+        }
+    }))
+}
+
+pub(super) fn operations(facts: &OptimizeFacts) -> Analysis<OperationAnalysis> {
+    let told = &facts.operations;
+    let level = Level::of(&told.series).zip(told.per_second());
+    let failed = (!facts.errors.covered.is_zero() && told.gained > 0.0)
+        .then(|| (facts.errors.gained / told.gained).min(1.0));
+    Analysis::of(level.map(|(level, mean)| OperationAnalysis {
+        total_operations: told.gained,
+        average_operations_per_second: mean,
+        min_operations_per_second: level.min,
+        max_operations_per_second: level.max,
+        p95_operations_per_second: level.p95,
+        trend: word(&told.series, Better::Neither),
+        error_rate: failed,
+    }))
+}
+
+/// What the values mostly do not exceed: their 95th percentile where it is known, the highest otherwise.
+pub(super) fn mostly_at_most(series: &TimeSeries) -> Option<f64> {
+    Level::of(series).map(|level| level.p95.unwrap_or(level.max))
+}
+
+/// The hit rate of each hour where there is a day of measurements, of each interval otherwise; only of those with enough look-ups
+/// to have one. Hits and misses are of the same moments.
+pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
+    let is_long = hits.series.span() >= std::time::Duration::from_hours(24);
+    let step = hits.series.typical_step().unwrap_or_default();
+    let (hits, misses, step) = if is_long && step < Duration::hours(1) {
+        (hourly(&hits.series), hourly(&misses.series), Duration::hours(1))
+    } else {
+        (hits.series.clone(), misses.series.clone(), step)
+    };
+    let seconds = step.to_std().unwrap_or_default().as_secs_f64();
+    let not_found = misses.observations();
+    let ratio = |hit: &crate::Observation| {
+        let place = not_found.binary_search_by_key(&hit.at, |miss| miss.at).ok()?;
+        let sum = hit.value + not_found.get(place)?.value;
+        // Of two measurements the interval is not known, but the sum of both is judged before.
+        let is_enough = seconds == 0.0 || sum * seconds >= LOOKUPS_OF_A_RATE;
+        (sum > 0.0 && is_enough).then(|| (hit.at, hit.value / sum))
+    };
+    hits.observations().iter().filter_map(ratio).collect()
+}
+
+fn hourly(series: &TimeSeries) -> TimeSeries {
+    let hours = Summary::of(series, Duration::hours(1), Summarise::Mean);
+    hours
+        .known()
+        .map(|(hour, value)| (hours.from + hours.width * i32::try_from(hour).unwrap_or(i32::MAX), value))
+        .collect()
+}
+
+pub(super) fn word(series: &TimeSeries, better: Better) -> TrendWord {
+    judge_trend(series, &TrendOptions { better, ..TrendOptions::default() }).word
+}

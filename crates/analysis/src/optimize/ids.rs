@@ -1,0 +1,54 @@
+//! The findings that an optimization can hold.
+
+use crate::FindingId;
+
+macro_rules! finding_ids {
+    ($($name:ident = $id:literal;)*) => {
+        $(pub(super) const $name: FindingId = FindingId::new($id);)*
+        const ALL: &[FindingId] = &[$($name),*];
+    };
+}
+
+finding_ids! {
+    BIG_KEYS = "optimize.big_keys";
+    CONNECTION_CHURN = "optimize.connection_churn";
+    EVICTION_PRESSURE = "optimize.eviction_pressure";
+    EXPIRY_BURSTS = "optimize.expiry_bursts";
+    FRAGMENTATION = "optimize.fragmentation";
+    HIT_RATE_LOW = "optimize.hit_rate_low";
+    LATENCY_HIGH = "optimize.latency_high";
+    MEMORY_PRESSURE = "optimize.memory_pressure";
+    NO_MEMORY_LIMIT = "optimize.no_memory_limit";
+    POLICY_EVICTS_WHAT_IS_USED = "optimize.policy_evicts_what_is_used";
+    POLICY_FEW_TTLS = "optimize.policy_few_ttls";
+    POLICY_REFUSES_WRITES = "optimize.policy_refuses_writes";
+    SLOW_COMMANDS = "optimize.slow_commands";
+    SWAPPED_OUT = "optimize.swapped_out";
+    TTL_LONGER_THAN_USE = "optimize.ttl_longer_than_use";
+}
+
+/// Returns every kind of finding that an optimization can hold, by name.
+#[must_use]
+pub fn optimize_finding_ids() -> &'static [FindingId] {
+    ALL
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_readme_has_a_row_for_each_and_for_no_other() {
+        let rows: BTreeSet<&str> = include_str!("../../README.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(id, _)| id)
+            .filter(|id| id.starts_with("optimize."))
+            .collect();
+        let ids: BTreeSet<&str> = ALL.iter().map(|id| id.as_str()).collect();
+        assert_eq!(ids.len(), ALL.len(), "an id is there twice");
+        assert_eq!(rows, ids);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a cache did over some time, and what would make it better.
+
+mod analyses;
+mod facts;
+mod families;
+mod ids;
+mod memory;
+mod recommend;
+mod thresholds;
+mod traffic;
+
+use chrono::{DateTime, Utc};
+use larder_metrics_model::Skipped;
+use serde::Serialize;
+
+pub use analyses::{Analysis, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, NoData, OperationAnalysis};
+pub use facts::{FamilyUse, NodeHistory, OptimizeFacts, SlowCommand};
+pub use ids::optimize_finding_ids;
+pub use recommend::{Priority, Recommendation};
+pub use thresholds::{Milliseconds, OptimizeThresholds};
+
+use crate::Finding;
+
+/// Fewer measurements than this are not judged.
+const FEWEST: usize = 5;
+const DAY_SECONDS: f64 = 86_400.0;
+
+/// What a cache did over some time, and what would make it better. The first five fields are those of the guide's
+/// `optimization_report_*.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Optimization {
+    /// How many look-ups found a value.
+    pub hit_rate_analysis: Analysis<HitRateAnalysis>,
+    /// How long a round trip took.
+    pub latency_analysis: Analysis<LatencyAnalysis>,
+    /// How full the memory was.
+    pub memory_analysis: Analysis<MemoryAnalysis>,
+    /// How much was done.
+    pub operation_analysis: Analysis<OperationAnalysis>,
+    /// What the guide recommends.
+    pub recommendations: Vec<Recommendation>,
+    /// Everything that was found, worst first.
+    pub findings: Vec<Finding>,
+    /// The time that was looked at.
+    pub window: Window,
+    /// What was left out of the history, and why.
+    pub notes: Vec<String>,
+    /// What could not be looked at, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// The time that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Window {
+    /// Which cache; null where none was named.
+    pub cache: Option<String>,
+    /// When it begins.
+    pub from: DateTime<Utc>,
+    /// When it ends.
+    pub until: DateTime<Utc>,
+}
+
+/// Looks for what would make a cache better. What was not measured, or too seldom, is not judged.
+#[must_use]
+pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optimization {
+    let mut notes = facts.notes.clone();
+    let mut skipped = facts.skipped.clone();
+    let hit_rate = analyses::hit_rate(facts, thresholds, &mut notes);
+    let latency = analyses::latency(facts);
+    let memory = analyses::memory(facts, thresholds, &mut notes);
+    let operations = analyses::operations(facts);
+    let (recommendations, mut findings) =
+        recommend::recommend(facts, thresholds, &hit_rate, &latency, &memory);
+    for node in &facts.nodes {
+        findings.extend(memory::judge(node, thresholds));
+        findings.extend(traffic::judge(node, thresholds));
+        if let Some(reason) = node.slow_log.why_unknown() {
+            skipped.push(Skipped::new(format!("slow log of {}", node.node), reason));
+        }
+    }
+    findings.extend(families::judge(&facts.families));
+    skipped.extend(families::unseen(&facts.families));
+    findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
+    Optimization {
+        hit_rate_analysis: hit_rate,
+        latency_analysis: latency,
+        memory_analysis: memory,
+        operation_analysis: operations,
+        recommendations,
+        findings,
+        window: Window { cache: facts.cache.clone(), from: facts.from, until: facts.until },
+        notes,
+        skipped,
+    }
+}

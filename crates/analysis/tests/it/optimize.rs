@@ -1,0 +1,285 @@
+//! What would make a cache better, on made histories.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use larder_analysis::{
+    FamilyUse, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand, TimeSeries,
+    optimize, optimize_finding_ids, rates,
+};
+use larder_metrics_model::{NodeAddress, Observed};
+
+const MIB: f64 = 1024.0 * 1024.0;
+const HOURS: i32 = 7 * 24;
+
+fn at(hour: i32) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_760_000_400 + i64::from(hour) * 3_600, 0).expect("an hour of 2025")
+}
+
+fn series(value: impl Fn(f64) -> f64) -> TimeSeries {
+    (0..HOURS).map(|hour| (at(hour), value(f64::from(hour)))).collect()
+}
+
+/// Nothing known but one node, and nothing of that.
+fn facts() -> OptimizeFacts {
+    let mut facts = OptimizeFacts::unseen(at(0), at(HOURS));
+    facts.nodes = vec![NodeHistory::unseen(NodeAddress::new("a:1"))];
+    facts
+}
+
+fn found(facts: &OptimizeFacts) -> Vec<&'static str> {
+    judged(facts).findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+fn judged(facts: &OptimizeFacts) -> Optimization {
+    optimize(facts, &OptimizeThresholds::default())
+}
+
+/// What `change` makes of nothing, and of a history of calm days.
+fn found_with(change: impl Fn(&mut OptimizeFacts)) -> Vec<&'static str> {
+    let mut facts = facts();
+    change(&mut facts);
+    found(&facts)
+}
+
+fn lookups(facts: &mut OptimizeFacts, hits_an_hour: impl Fn(f64) -> f64) {
+    let mut sum = 0.0;
+    let hits: TimeSeries = (0..HOURS)
+        .map(|hour| {
+            sum += hits_an_hour(hour.into());
+            (at(hour), sum)
+        })
+        .collect();
+    let asked = 10_000.0;
+    let misses = hits
+        .observations()
+        .iter()
+        .zip(1_i32..)
+        .map(|(hit, hour)| (hit.at, f64::from(hour) * asked - hit.value));
+    (facts.hits, facts.misses) = (rates(&hits), rates(&misses.collect()));
+    let node = &mut facts.nodes[0];
+    (node.hits, node.misses) = (facts.hits.clone(), facts.misses.clone());
+}
+
+fn falling(hour: f64) -> f64 {
+    9_500.0 - hour * 10.0
+}
+
+#[test]
+fn the_guides_keys_are_those_of_the_report() {
+    let mut facts = facts();
+    lookups(&mut facts, |_| 5_000.0);
+    facts.latency_ms = series(|_| 80.0);
+    facts.operations = rates(&series(|hour| hour * 7_200.0));
+    facts.used_memory_bytes = series(|_| 96.0 * MIB);
+    facts.nodes[0].used_memory_bytes = facts.used_memory_bytes.clone();
+    facts.nodes[0].maxmemory_bytes = series(|_| 100.0 * MIB);
+    let mut report = serde_json::to_value(judged(&facts)).unwrap();
+    report["findings"] = serde_json::Value::Null;
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
+}
+
+#[test]
+fn where_nothing_was_measured_nothing_is_claimed() {
+    let none = judged(&facts());
+    let json = serde_json::to_value(&none).unwrap();
+    for analysis in ["hit_rate_analysis", "latency_analysis", "memory_analysis", "operation_analysis"] {
+        assert_eq!(json[analysis], serde_json::json!({"status": "no_data"}), "{analysis}");
+    }
+    assert!(none.findings.is_empty() && none.recommendations.is_empty());
+    assert!(none.skipped.iter().any(|skipped| skipped.what == "slow log of a:1"));
+}
+
+#[test]
+fn ids() {
+    let ids: Vec<&str> = optimize_finding_ids().iter().map(|id| id.as_str()).collect();
+    insta::assert_snapshot!(ids.join("\n"));
+}
+
+#[test]
+fn the_guides_three() {
+    assert_eq!(found_with(|facts| lookups(facts, |_| 6_900.0)), ["optimize.hit_rate_low"]);
+    assert!(found_with(|facts| lookups(facts, |_| 7_100.0)).is_empty());
+    assert_eq!(found_with(|facts| facts.latency_ms = series(|_| 51.0)), ["optimize.latency_high"]);
+    assert!(found_with(|facts| facts.latency_ms = series(|_| 50.0)).is_empty());
+    let at_share = |share: f64| {
+        found_with(|facts| {
+            facts.used_memory_bytes = series(|_| share * MIB);
+            facts.nodes[0].used_memory_bytes = series(|_| share * MIB);
+            facts.nodes[0].maxmemory_bytes = series(|_| 100.0 * MIB);
+        })
+    };
+    assert_eq!(at_share(86.0), ["optimize.memory_pressure"]);
+    assert!(at_share(84.0).is_empty());
+}
+
+#[test]
+fn few_values_have_no_p95_and_few_look_ups_no_rate() {
+    let mut facts = facts();
+    facts.latency_ms = (0..19).map(|hour| (at(hour), 1.0)).collect();
+    lookups(&mut facts, |_| 5_000.0);
+    facts.hits = rates(&(0..3).map(|hour| (at(hour), f64::from(hour))).collect());
+    facts.misses = facts.hits.clone();
+    let judged = judged(&facts);
+    assert_eq!(judged.latency_analysis.known().unwrap().p95_latency, None);
+    assert_eq!(judged.hit_rate_analysis.known(), None);
+    assert!(judged.notes.iter().any(|note| note.contains("look-ups are fewer")), "{:?}", judged.notes);
+}
+
+#[test]
+fn the_order_of_the_history_does_not_matter() {
+    let falling = |hours: &mut dyn Iterator<Item = i32>| {
+        let mut facts = facts();
+        facts.hit_ratio = hours.map(|hour| (at(hour), 0.95 - f64::from(hour) * 0.001)).collect();
+        serde_json::to_value(judged(&facts).hit_rate_analysis).unwrap()
+    };
+    let forwards = falling(&mut (0..HOURS));
+    assert_eq!(forwards["trend"], "declining");
+    assert_eq!(forwards, falling(&mut (0..HOURS).rev()));
+    assert_eq!(forwards, falling(&mut (0..HOURS).step_by(2).chain((1..HOURS).step_by(2))));
+}
+
+#[test]
+fn evictions_and_what_the_policy_has_to_do_with_them() {
+    let evicting = |an_hour: f64, policy: &str, hits: fn(f64) -> f64| {
+        found_with(|facts| {
+            lookups(facts, hits);
+            let node = &mut facts.nodes[0];
+            node.keys = series(|_| 10_000.0);
+            node.evicted = rates(&series(|hour| hour * an_hour));
+            node.policy = Some(policy.to_owned());
+        })
+    };
+    assert_eq!(
+        evicting(100.0, "allkeys-lru", falling),
+        ["optimize.eviction_pressure", "optimize.policy_evicts_what_is_used"]
+    );
+    assert_eq!(evicting(100.0, "allkeys-lru", |_| 9_000.0), ["optimize.eviction_pressure"]);
+    assert!(evicting(40.0, "allkeys-lru", |_| 9_000.0).is_empty());
+    assert!(evicting(0.0, "allkeys-lru", falling).is_empty());
+}
+
+#[test]
+fn the_policy_against_the_use() {
+    let full = |share: f64, policy: &str, with_ttl: f64| {
+        found_with(|facts| {
+            let node = &mut facts.nodes[0];
+            node.used_memory_bytes = series(|_| share * MIB);
+            node.maxmemory_bytes = series(|_| 100.0 * MIB);
+            (node.keys, node.keys_with_ttl) = (series(|_| 1_000.0), series(|_| with_ttl));
+            node.policy = Some(policy.to_owned());
+        })
+    };
+    assert_eq!(full(96.0, "noeviction", 0.0), ["optimize.policy_refuses_writes"]);
+    assert!(full(50.0, "noeviction", 0.0).is_empty());
+    assert_eq!(full(96.0, "volatile-lru", 50.0), ["optimize.policy_few_ttls"]);
+    assert!(full(96.0, "volatile-lru", 500.0).is_empty());
+    let unlimited = |growth: f64| {
+        found_with(|facts| {
+            facts.nodes[0].maxmemory_bytes = series(|_| 0.0);
+            facts.nodes[0].used_memory_bytes = series(|hour| 100.0 * MIB + hour * growth);
+        })
+    };
+    assert_eq!(unlimited(MIB), ["optimize.no_memory_limit"]);
+    assert!(unlimited(0.0).is_empty());
+}
+
+#[test]
+fn memory_that_is_lost_or_not_there() {
+    let resident = |used: f64, rss: f64| {
+        found_with(|facts| {
+            let node = &mut facts.nodes[0];
+            (node.used_memory_bytes, node.rss_bytes) = (series(|_| used * MIB), series(|_| rss * MIB));
+            node.fragmentation_ratio = series(|_| rss / used);
+        })
+    };
+    assert_eq!(resident(200.0, 400.0), ["optimize.fragmentation"]);
+    assert!(resident(20.0, 100.0).is_empty(), "not worth the work");
+    assert_eq!(resident(200.0, 150.0), ["optimize.swapped_out"]);
+    assert!(resident(200.0, 240.0).is_empty());
+}
+
+#[test]
+fn bursts_of_expiry() {
+    let expiring = |every: i32| {
+        let mut sum = 0.0;
+        let expired: TimeSeries = (0..HOURS)
+            .map(|hour| {
+                sum += if hour % every == 0 { 360_000.0 } else { 3_600.0 };
+                (at(hour), sum)
+            })
+            .collect();
+        found_with(|facts| facts.nodes[0].expired = rates(&expired))
+    };
+    assert_eq!(expiring(24), ["optimize.expiry_bursts"]);
+    assert!(expiring(1).is_empty(), "always as many");
+}
+
+#[test]
+fn connections_that_do_not_live() {
+    let coming = |a_second: f64, clients: f64| {
+        found_with(|facts| {
+            facts.nodes[0].connections = rates(&series(|hour| hour * 3_600.0 * a_second));
+            facts.nodes[0].clients = series(|_| clients);
+        })
+    };
+    assert_eq!(coming(20.0, 10.0), ["optimize.connection_churn"]);
+    assert!(coming(20.0, 1_000.0).is_empty());
+    assert!(coming(0.1, 0.1).is_empty());
+    assert!(coming(0.0, 5.0).is_empty());
+}
+
+#[test]
+fn families_that_are_kept_for_longer_than_they_are_used() {
+    let family = |name: &str, idle_hours: f64, mib: f64, keys: f64| {
+        let mut family = FamilyUse::new(name, at(HOURS));
+        family.idle_median_seconds = Some(idle_hours * 3_600.0);
+        (family.bytes, family.keys) = (Some(mib * MIB), Some(keys));
+        family
+    };
+    let of = |families: &[FamilyUse]| found_with(|facts| facts.families = families.to_vec());
+    let calm = [family("a:", 1.0, 50.0, 1e6), family("b:", 2.0, 50.0, 1e6), family("c:", 3.0, 50.0, 1e6)];
+    assert!(of(&calm).is_empty());
+    let idle = family("d:", 240.0, 50.0, 1e6);
+    assert_eq!(of(&[&calm[..], std::slice::from_ref(&idle)].concat()), ["optimize.ttl_longer_than_use"]);
+    assert!(of(&[calm[0].clone(), idle]).is_empty(), "too few to compare");
+    assert!(of(&[&calm[..], &[family("d:", 240.0, 0.5, 1e6)]].concat()).is_empty(), "too small");
+    assert_eq!(of(&[family("e:", 1.0, 50.0, 10.0)]), ["optimize.big_keys"]);
+}
+
+#[test]
+fn slow_commands_are_grouped_by_command_and_shape() {
+    let mut facts = facts();
+    let entry = |command: &str, arguments, ms| {
+        SlowCommand::new(at(0) + TimeDelta::minutes(1), command, arguments, Duration::from_millis(ms))
+    };
+    facts.nodes[0].slow_log = Observed::Known(vec![
+        entry("keys", 1, 120),
+        entry("KEYS", 1, 80),
+        entry("del", 31, 20),
+        entry("del", 1, 20),
+    ]);
+    let judged = judged(&facts);
+    let words: Vec<_> = judged.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(words.len(), 3, "{words:?}");
+    assert_eq!(
+        words[0],
+        "KEYS with 1 argument is in the slow log 2 times, at most for 120.0 ms and together for 200.0 ms."
+    );
+    assert!(judged.findings[0].recommendation.contains("SCAN"));
+}
+
+#[test]
+fn every_finding_says_what_to_do_what_for_and_at_what_risk() {
+    let mut facts = facts();
+    lookups(&mut facts, |hour| 6_000.0 - hour * 10.0);
+    facts.latency_ms = series(|_| 60.0);
+    facts.nodes[0].evicted = rates(&series(|hour| hour * 1_000.0));
+    facts.nodes[0].keys = series(|_| 10_000.0);
+    let judged = judged(&facts);
+    assert!(judged.findings.len() >= 3);
+    for finding in &judged.findings {
+        assert!(!finding.evidence.is_empty() && !finding.recommendation.is_empty(), "{finding}");
+        assert!(finding.expected_effect.is_some() && finding.risk.is_some(), "{finding}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Gathering what an audit is made from.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, FixedOffset, Utc};
+use futures_util::future;
+use larder_analysis::{
+    AclUser, AuditFacts, AuditOptions, AuditVerdict, AuditedNode, DANGEROUS_COMMANDS, MachineTuning,
+    judge_audit,
+};
+use larder_cache_client::{CacheClient, Error, Server};
+use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ServerFacts};
+
+use crate::{
+    Job, JobOutcome, JobReport,
+    deadline::{Deadline, observed},
+};
+
+/// Looks at every node, and judges as of `now`.
+///
+/// Changes nothing, and ends within the timeout; what could not be seen is unknown in the verdict.
+pub async fn check_audit(
+    client: &CacheClient,
+    options: &AuditOptions,
+    timeout: Duration,
+    now: DateTime<Utc>,
+) -> AuditVerdict {
+    judge_audit(&gather_audit(client, timeout).await, options, now)
+}
+
+/// Gathers what [`check_audit`] judges.
+pub async fn gather_audit(client: &CacheClient, timeout: Duration) -> AuditFacts {
+    let deadline = Deadline::after(timeout);
+    let mut facts = AuditFacts::unseen();
+    let name = NodeAddress::new(client.name());
+    match deadline.wait(&name, client.nodes().discover()).await {
+        Ok(topology) => {
+            facts.skipped = topology.skipped;
+            let data = topology.nodes.iter().filter(|server| server.kind() == NodeKind::Data);
+            facts.nodes =
+                Observed::Known(future::join_all(data.map(|server| look_at(server, deadline))).await);
+        }
+        Err(error) => {
+            facts.nodes = Observed::Failed(Failure::new(error.failure_kind(), error.with_causes()));
+        }
+    }
+    facts
+}
+
+async fn look_at(server: &Arc<dyn Server>, deadline: Deadline) -> AuditedNode {
+    let node = server.node();
+    let mut audited = AuditedNode::unseen(node.clone(), server.kind());
+    let (info, settings, users, password, may_run) = tokio::join!(
+        deadline.wait(node, server.info()),
+        deadline.wait(node, settings(server.as_ref())),
+        deadline.wait(node, server.user_rules()),
+        deadline.wait(node, server.password_is_set()),
+        deadline.wait(node, default_may_run(server.as_ref())),
+    );
+    let process = info.as_ref().ok().and_then(|info| info.number::<u32>("process_id"));
+    audited.machine = machine(node, process).await;
+    audited.facts = observed(info.map(|info| ServerFacts::from(&info)));
+    audited.settings = observed(settings);
+    audited.users =
+        observed(users).map(|lines| lines.iter().filter_map(|line| AclUser::parse(line)).collect());
+    audited.password_is_set = observed(password);
+    audited.default_may_run = observed(may_run);
+    audited
+}
+
+/// A server that gives no setting at all has its settings blocked in some other way.
+async fn settings(server: &dyn Server) -> Result<BTreeMap<String, String>, Error> {
+    server.config("*").await
+}
+
+async fn default_may_run(server: &dyn Server) -> Result<Vec<&'static str>, Error> {
+    let mut open = Vec::new();
+    for command in DANGEROUS_COMMANDS {
+        if server.user_may_run("default", command).await?
+            && let Some(name) = command.first()
+        {
+            open.push(*name);
+        }
+    }
+    Ok(open)
+}
+
+/// Reads what is set on this machine, where the server's process is one of this machine's.
+async fn machine(node: &NodeAddress, process: Option<u32>) -> Observed<MachineTuning> {
+    let Some(process) = process else { return Observed::skipped("the server gives no process_id") };
+    let address = node.as_str();
+    let is_local = address.starts_with("127.")
+        || address.starts_with("localhost:")
+        || address.starts_with("[::1]")
+        || address.starts_with('/')
+        || address.starts_with("unix:");
+    if !is_local {
+        return Observed::skipped("the server is not on this machine");
+    }
+    // A container's process has another number here, and another program may have this one.
+    let program = read(&format!("/proc/{process}/cmdline")).await.unwrap_or_default();
+    if !program.contains("redis") && !program.contains("valkey") {
+        return Observed::skipped("the server's process is not to be seen on this machine");
+    }
+    let huge_pages = read("/sys/kernel/mm/transparent_hugepage/enabled").await;
+    let chosen = huge_pages.as_deref().and_then(|text| text.split_once('[')?.1.split_once(']'));
+    let overcommit = read("/proc/sys/vm/overcommit_memory").await.and_then(|text| text.trim().parse().ok());
+    let limits = read(&format!("/proc/{process}/limits")).await;
+    Observed::Known(MachineTuning::new(
+        chosen.map(|(word, _)| word.to_owned()),
+        overcommit,
+        limits.as_deref().and_then(open_files),
+    ))
+}
+
+async fn read(path: &str) -> Option<String> {
+    tokio::fs::read_to_string(path).await.ok()
+}
+
+/// `Max open files            1024                 524288               files`
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Audits the cache.
+///
+/// A verdict is what this job is for, so it is done whatever the verdict says.
+#[derive(Clone, Debug)]
+pub struct AuditJob {
+    client: CacheClient,
+    options: AuditOptions,
+    timeout: Duration,
+}
+
+impl AuditJob {
+    /// Makes the job.
+    #[must_use]
+    pub fn new(client: CacheClient, options: AuditOptions, timeout: Duration) -> Self {
+        Self { client, options, timeout }
+    }
+}
+
+#[async_trait]
+impl Job for AuditJob {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    async fn run(&self, at: DateTime<FixedOffset>) -> JobOutcome {
+        let begun = std::time::Instant::now();
+        let verdict = check_audit(&self.client, &self.options, self.timeout, at.to_utc()).await;
+        let summary = verdict.summary();
+        JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Audit(Box::new(verdict)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_the_soft_one() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max open files            1024                 524288               files\n";
+        assert_eq!(open_files(limits), Some(1024));
+        assert_eq!(open_files("Max open files            unlimited unlimited files"), None);
+        assert_eq!(open_files(""), None);
+    }
+}
