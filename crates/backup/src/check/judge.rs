@@ -114,9 +114,9 @@ fn by_cache<'a>(listing: &'a Listing, named: Option<&'a str>) -> BTreeMap<&'a st
     let regular = || listing.backups.iter().filter(|backup| !backup.manifest.is_safety());
     let is_guides = |backup: &ListedBackup| backup.manifest.kind == Kind::Guide;
     let own = regular().filter(|backup| !is_guides(backup)).map(|backup| backup.manifest.cache.as_str());
-    let names: BTreeSet<&str> = own.chain(named).collect();
-    let of_guides = match names.first() {
-        Some(only) if names.len() == 1 => only,
+    let all: BTreeSet<&str> = own.chain(named).collect();
+    let of_guides = match all.first() {
+        Some(only) if all.len() == 1 => only,
         _ => OF_GUIDE,
     };
     let mut caches: BTreeMap<&str, Vec<&ListedBackup>> = BTreeMap::new();
