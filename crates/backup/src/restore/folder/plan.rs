@@ -62,7 +62,7 @@ pub fn plan_folder(
     at: DateTime<Utc>,
 ) -> FolderPlan {
     let homes = homes(manifest, folder);
-    let aside = folder.join(format!("before-{}-{}", manifest.id, at.format("%Y%m%d_%H%M%S")));
+    let aside = free_aside(folder, &format!("before-{}-{}", manifest.id, at.format("%Y%m%d_%H%M%S")));
     let mut put_aside: Vec<PathBuf> = homes
         .iter()
         .flat_map(|home| [home.join(DUMP), home.join(APPEND_ONLY)])
@@ -219,4 +219,11 @@ impl FolderPlan {
         self.refusals.retain(|refusal| said.insert(refusal.clone()));
         Ok(())
     }
+}
+
+/// A folder that is not there yet: another restore of the same second has its own.
+fn free_aside(folder: &Path, name: &str) -> PathBuf {
+    let numbered = (2..).map(|number: u32| folder.join(format!("{name}-{number}")));
+    let mut names = std::iter::once(folder.join(name)).chain(numbered);
+    names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| folder.join(name))
 }
