@@ -88,6 +88,12 @@ struct Chosen {
 /// [`Error::Refused`] with the figures where something stands against it, [`Error::Cache`] where the servers cannot be
 /// reached or refuse, [`Error::Dump`] for an image that is not sound, [`Error::Storage`] where it cannot be stored,
 /// [`Error::Stopped`].
+///
+/// [`Error::Refused`]: crate::Error::Refused
+/// [`Error::Cache`]: crate::Error::Cache
+/// [`Error::Dump`]: crate::Error::Dump
+/// [`Error::Storage`]: crate::Error::Storage
+/// [`Error::Stopped`]: crate::Error::Stopped
 pub async fn create_backup(
     client: &CacheClient,
     repository: &Repository,
