@@ -241,7 +241,7 @@ fn a_wrong_command_line() -> Result<()> {
     larder.ends(3, &["health", "--bogus"])?.says("--bogus")?;
     larder
         .ends(2, &["--output", "nagios", "collect"])?
-        .says("only `health` and `backup check` have the form nagios")?;
+        .says("only `health`, `audit` and `backup check` have the form nagios")?;
     larder.ends(2, &["--timeout", "0s", "collect"])?.says("longer than nothing")?;
     Ok(())
 }
