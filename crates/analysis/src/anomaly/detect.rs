@@ -37,20 +37,7 @@ fn days(time: chrono::TimeDelta) -> f64 {
 }
 
 fn notes(series: &TimeSeries) -> Vec<String> {
-    let mut notes = Vec::new();
-    if series.unusable() > 0 {
-        notes.push(format!("{} values that are no numbers were left out", series.unusable()));
-    }
-    let gaps = series.gaps();
-    if let Some((from, to)) = gaps.iter().max_by_key(|(from, to)| *to - *from) {
-        notes.push(format!(
-            "nothing was measured {}, at most from {} to {}",
-            if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) },
-            from.format("%F %H:%M"),
-            to.format("%F %H:%M UTC"),
-        ));
-    }
-    notes
+    series.unusable_note().into_iter().chain(series.gap_note()).collect()
 }
 
 impl Anomaly {

@@ -3,6 +3,10 @@
 use serde::Serialize;
 
 use super::{FEWEST, ForecastMethod, ForecastOptions, model::foretell, scale::Scale};
+use crate::{
+    series::mean,
+    statistics::{index, number},
+};
 
 /// How well the end of a series would have been foretold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -139,20 +143,6 @@ fn over(part: f64, whole: f64) -> Option<f64> {
     Some(part / whole).filter(|ratio| ratio.is_finite())
 }
 
-fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    crate::series::mean(values)
-}
-
 fn share(part: usize, whole: usize) -> f64 {
     number(part) / number(whole.max(1))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "fewer than 53 bits of steps")]
-fn number(count: usize) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the errors")]
-fn index(place: f64) -> usize {
-    place.max(0.0) as usize
 }

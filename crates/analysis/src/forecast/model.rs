@@ -4,7 +4,7 @@ use augurs::{Fit as _, Predict as _, ets::AutoETS};
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::{ForecastMethod, seasons::Decomposed};
-use crate::statistics::{MannKendall, spread, theil_sen};
+use crate::statistics::{MannKendall, number, spread, theil_sen};
 
 /// What is expected, and how far the bounds of the interval lie from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,9 +73,4 @@ fn naive(rest: &[f64], horizon: usize, reach: f64) -> Band {
     let step = (steps.iter().map(|step| step * step).sum::<f64>() / number(steps.len().max(1))).sqrt();
     let half = (1..=horizon).map(|ahead| reach * step * number(ahead).sqrt()).collect();
     Band { mean: vec![last; horizon], half }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "fewer than 53 bits of steps")]
-fn number(count: usize) -> f64 {
-    count as f64
 }

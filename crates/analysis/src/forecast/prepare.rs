@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::ForecastOptions;
 use crate::{
     series::{Summary, TimeSeries},
-    statistics::splits,
+    statistics::{number, splits},
 };
 
 /// What is foretold from.
@@ -124,11 +124,6 @@ fn parts(values: &[f64], options: &ForecastOptions) -> Vec<f64> {
     let day = usize::try_from(86_400 / options.width.num_seconds().max(1)).unwrap_or(1).max(1);
     let days = values.len().div_ceil(day * MOST_PARTS).max(1);
     values.chunks(day * days).map(|part| crate::series::mean(part.iter().copied())).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "fewer than 53 bits of steps")]
-fn number(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -115,6 +115,21 @@ impl TimeSeries {
         pairs.filter(|(before, after)| *after - *before > longest).collect()
     }
 
+    /// Says where nothing was measured, if anywhere.
+    pub(crate) fn gap_note(&self) -> Option<String> {
+        let gaps = self.gaps();
+        let (from, to) = gaps.iter().max_by_key(|(from, to)| *to - *from)?;
+        let times = if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) };
+        let (from, to) = (from.format("%F %H:%M"), to.format("%F %H:%M UTC"));
+        Some(format!("nothing was measured {times}, at most from {from} to {to}"))
+    }
+
+    /// Says how many values are no numbers, if any.
+    pub(crate) fn unusable_note(&self) -> Option<String> {
+        let unusable = self.unusable;
+        (unusable > 0).then(|| format!("{unusable} values that are no numbers were left out"))
+    }
+
     /// Returns the part from this moment on, itself included.
     #[must_use]
     pub fn since(&self, from: DateTime<Utc>) -> Self {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, TimeDelta, Utc};
 
 use super::{TimeSeries, mean};
-use crate::statistics::median;
+use crate::statistics::{median, number};
 
 /// How long a step is. Days and weeks are of UTC, so that they are the same for everybody who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,11 +122,6 @@ impl Summary {
     pub fn known(&self) -> impl Iterator<Item = (usize, f64)> {
         self.values.iter().enumerate().filter_map(|(step, value)| Some((step, (*value)?)))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "fewer than 53 bits of values")]
-fn number(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

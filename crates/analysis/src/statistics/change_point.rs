@@ -1,6 +1,6 @@
 //! Where the level of values changed.
 
-use super::{median, order::number, ranks, spread, theil_sen};
+use super::{median, number, ranks, spread, theil_sen};
 
 /// A place at which the level changed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
-use super::order::{number, ranks};
+use super::{number, ranks};
 
 /// What the test of Mann and Kendall says: whether later values are higher, or lower, more often than by chance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

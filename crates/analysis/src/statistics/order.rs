@@ -1,5 +1,7 @@
 //! Quantiles and ranks.
 
+use super::{index, number};
+
 /// The standard deviation of a normal distribution over its median absolute deviation, 1 / Φ⁻¹(3/4).
 const DEVIATIONS: f64 = 1.482_602_218_505_602;
 
@@ -60,16 +62,6 @@ pub(crate) fn ranks(values: &[f64]) -> (Vec<f64>, Vec<usize>) {
         }
     }
     (ranks, ties)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "fewer than 53 bits of values")]
-pub(super) fn number(count: usize) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the values")]
-fn index(place: f64) -> usize {
-    place.max(0.0) as usize
 }
 
 #[cfg(test)]

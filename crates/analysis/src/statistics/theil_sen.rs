@@ -1,6 +1,6 @@
 //! A straight line that wild values do not bend.
 
-use super::{median, order::number};
+use super::{index, median, number};
 
 /// A line, with what its slope may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,11 +38,6 @@ pub(crate) fn theil_sen(places: &[f64], values: &[f64], reach: f64) -> Option<Li
     let upper = rank(f64::midpoint(pairs, reach).ceil());
     let mut at = |rank: usize| *slopes.select_nth_unstable_by(rank, f64::total_cmp).1;
     Some(Line { slope, intercept, interval: (at(lower), at(upper)) })
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank among the slopes")]
-fn index(place: f64) -> usize {
-    place.max(0.0) as usize
 }
 
 #[cfg(test)]

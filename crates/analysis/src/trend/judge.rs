@@ -38,9 +38,7 @@ impl Default for TrendOptions {
 #[must_use]
 pub fn judge_trend(series: &TimeSeries, options: &TrendOptions) -> Trend {
     let mut trend = Trend { level: Level::of(series), ..Trend::default() };
-    if series.unusable() > 0 {
-        trend.notes.push(format!("{} values that are no numbers were left out", series.unusable()));
-    }
+    trend.notes.extend(series.unusable_note());
     let points = Points::of(series, &mut trend.notes);
     trend.values = points.values.len();
     trend.step_seconds = points.step.width().and_then(|width| u64::try_from(width.num_seconds()).ok());
@@ -91,15 +89,7 @@ struct Points {
 
 impl Points {
     fn of(series: &TimeSeries, notes: &mut Vec<String>) -> Self {
-        let gaps = series.gaps();
-        if let Some((from, to)) = gaps.iter().max_by_key(|(from, to)| *to - *from) {
-            notes.push(format!(
-                "nothing was measured {}, at most from {} to {}",
-                if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) },
-                from.format("%F %H:%M"),
-                to.format("%F %H:%M UTC"),
-            ));
-        }
+        notes.extend(series.gap_note());
         let mut points = Self::in_steps(series, step_for(series), notes);
         while points.values.len() > MOST && points.step < Step::Week {
             points = Self::in_steps(series, next(points.step), notes);
