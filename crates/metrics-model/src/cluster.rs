@@ -25,6 +25,9 @@ pub struct ClusterState {
     pub size: Option<u64>,
     /// Slots that this node is giving to another one, or is getting; `CLUSTER NODES` tells.
     pub moving_slots: Option<u64>,
+    /// Slots that this node serves itself; `CLUSTER NODES` tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_slots: Option<u64>,
 }
 
 impl ClusterState {
@@ -44,11 +47,12 @@ impl ClusterState {
             known_nodes: info.number("cluster_known_nodes"),
             size: info.number("cluster_size"),
             moving_slots: None,
+            own_slots: None,
         }
     }
 
     /// Adds what `CLUSTER NODES` says of the node that answers: in its own line, slots on the move stand in brackets, as
-    /// `[93->-ID]` and `[77-<-ID]` (Redis 3.0 and later, Valkey).
+    /// `[93->-ID]` and `[77-<-ID]` after the ranges that it serves (Redis 3.0 and later, Valkey).
     #[must_use]
     pub fn with_nodes(self, map: &str) -> Self {
         let is_own = |line: &&str| {
@@ -57,10 +61,17 @@ impl ClusterState {
                 .is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
         };
         let own = map.lines().find(is_own);
-        let moving = own
-            .map(|line| line.split_ascii_whitespace().skip(8).filter(|slot| slot.starts_with('[')).count());
-        Self { moving_slots: moving.map(|count| count as u64), ..self }
+        let slots = own.map(|line| line.split_ascii_whitespace().skip(8));
+        let moving = slots.clone().map(|slots| slots.filter(|slot| slot.starts_with('[')).count() as u64);
+        Self { moving_slots: moving, own_slots: slots.map(|slots| slots.map(slots_of).sum()), ..self }
     }
+}
+
+/// How many slots a range such as `0-5460` or `93` has; one on the move is no range.
+fn slots_of(range: &str) -> u64 {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let bounds = first.parse::<u64>().ok().zip(last.parse::<u64>().ok());
+    bounds.and_then(|(first, last)| last.checked_sub(first)).map_or(0, |slots| slots.saturating_add(1))
 }
 
 #[cfg(test)]
@@ -81,7 +92,11 @@ mod tests {
     fn slots_on_the_move_are_counted_in_the_nodes_own_line() {
         let map = "a 127.0.0.1:1@2 master - 0 0 1 connected 0-1 [5->-b]\n\
                    b 127.0.0.1:3@4 myself,master - 0 0 2 connected 5-9 [3-<-c] [93->-a]\n";
-        assert_eq!(ClusterState::default().with_nodes(map).moving_slots, Some(2));
-        assert_eq!(ClusterState::default().with_nodes("").moving_slots, None);
+        let state = ClusterState::default().with_nodes(map);
+        assert_eq!((state.moving_slots, state.own_slots), (Some(2), Some(5)));
+        let state = ClusterState::default().with_nodes("b :3@4 myself,master - 0 0 2 connected 7 9-8 x");
+        assert_eq!((state.moving_slots, state.own_slots), (Some(0), Some(1)));
+        let state = ClusterState::default().with_nodes("");
+        assert_eq!((state.moving_slots, state.own_slots), (None, None));
     }
 }

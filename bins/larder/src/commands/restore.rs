@@ -66,6 +66,7 @@ pub(crate) struct RestoreArgs {
 }
 
 /// Which keys are brought into a running cache, and how.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Args, Debug)]
 pub(crate) struct KeyArgs {
     /// Keys that are there get value and TTL of the backup; without it they stay as they are
@@ -102,6 +103,9 @@ pub(crate) struct KeyArgs {
     /// What becomes of TTLs
     #[arg(long, value_enum, default_value = "keep", conflicts_with = "to_folder")]
     ttl: TtlName,
+    /// Brings function libraries back, too, where only some of the keys are asked for by family, prefix or type
+    #[arg(long, conflicts_with_all = ["to_folder", "no_functions"])]
+    functions: bool,
     /// Leaves function libraries out
     #[arg(long, conflicts_with = "to_folder")]
     no_functions: bool,
@@ -135,7 +139,7 @@ pub(crate) async fn run(args: &RestoreArgs, settings: &Settings) -> Result<ExitC
         Some(url) if !settings.names_cache => url.name(),
         _ => settings.url.name(),
     };
-    let manifest = args.which.find_of(&place, &cache).await?;
+    let manifest = args.which.find_to_restore(&place, &cache).await?;
     let (done, target) = match (&args.to, &args.to_folder) {
         (Some(url), _) => (live::run(args, url, &place, &manifest, settings).await, url.name()),
         (None, Some(folder)) => {

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use larder_backup::{
-    CheckThresholds, KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, StorageOptions,
+    CheckThresholds, KeepPolicy, Keyring, Layout, Recipients, Repository, RepositoryUrl, ServerPrograms,
+    StorageOptions,
 };
 use larder_cache_client::DumpMethod;
 use secrecy::{ExposeSecret, SecretString};
@@ -244,10 +245,23 @@ impl Settings {
         if asked || self.file.backup.guide_layout { Layout::Guide } else { Layout::Ours }
     }
 
-    /// Where server programs are looked for: what is named and configured first, then the folders of PATH.
-    pub(crate) fn server_places(&self, named: &[PathBuf]) -> Vec<PathBuf> {
+    /// The server programs of this machine: those that are named and configured first, then those in the folders of PATH.
+    ///
+    /// # Errors
+    /// A place that is named, or configured, has none.
+    pub(crate) async fn server_programs(&self, named: &[PathBuf]) -> Result<ServerPrograms> {
+        let asked_for: Vec<PathBuf> = named.iter().chain(&self.file.backup.servers).cloned().collect();
+        for place in &asked_for {
+            if ServerPrograms::find(std::slice::from_ref(place)).await.found.is_empty() {
+                return Err(UsageError(format!(
+                    "{} is no server program, and no folder with one: name redis-server or valkey-server, or its folder",
+                    place.display()
+                ))
+                .into());
+            }
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path);
-        named.iter().cloned().chain(self.file.backup.servers.iter().cloned()).chain(folders).collect()
+        let places: Vec<PathBuf> = asked_for.into_iter().chain(std::env::split_paths(&path)).collect();
+        Ok(ServerPrograms::find(&places).await)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretString> {
 pub(crate) fn whole_file(path: &Path) -> Result<SecretString> {
     let text = fs::read_to_string(path)
         .with_context(|| UsageError(format!("the identity file {} cannot be read", path.display())))?;
-    Ok(SecretString::from(text))
+    several_lines(text).with_context(|| UsageError(format!("the identity file {} is empty", path.display())))
 }
 
 /// Runs a command through the shell and takes what it prints, within a time; what it says otherwise goes to stderr.
@@ -38,7 +38,12 @@ pub(crate) fn from_command(command: &str, timeout: Duration) -> Result<SecretStr
 
 /// Runs a command in the same way, and takes all lines of what it prints.
 pub(crate) fn all_from_command(command: &str, timeout: Duration) -> Result<SecretString> {
-    printed_by("the identity command", command, timeout).map(SecretString::from)
+    let printed = printed_by("the identity command", command, timeout)?;
+    several_lines(printed).context(UsageError("the identity command printed nothing".to_owned()))
+}
+
+fn several_lines(text: String) -> Option<SecretString> {
+    (!text.trim().is_empty()).then(|| SecretString::from(text))
 }
 
 fn printed_by(what: &str, command: &str, timeout: Duration) -> Result<String> {

@@ -141,24 +141,43 @@ fn shares(seed: u64, kills: usize) -> Vec<f64> {
     (0..kills).map(share).collect()
 }
 
-/// Runs it to the end, and tells how long that took.
-fn timed(larder: &Larder, words: &[&str]) -> Result<Duration> {
-    let begun = Instant::now();
-    larder.ends(0, words)?;
-    Ok(begun.elapsed())
+/// Kills runs of a command at parts of the time that it takes.
+struct Killer<'a> {
+    larder: &'a Larder,
+    words: &'a [&'a str],
+    /// How long a whole run takes, as far as is known: other work of the machine makes it longer or shorter.
+    whole: Duration,
+    kills: usize,
 }
 
-/// Kills a run after a time; tells whether it was alive until then.
-fn killed_after(larder: &Larder, words: &[&str], time: Duration) -> Result<bool> {
-    let mut child = larder.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let until = Instant::now() + time;
-    while Instant::now() < until && child.try_wait()?.is_none() {
-        thread::sleep(Duration::from_millis(1).min(until.saturating_duration_since(Instant::now())));
+impl<'a> Killer<'a> {
+    /// Runs it to the end once.
+    fn of(larder: &'a Larder, words: &'a [&'a str]) -> Result<Self> {
+        let begun = Instant::now();
+        larder.ends(0, words)?;
+        Ok(Self { larder, words, whole: begun.elapsed(), kills: 0 })
     }
-    child.kill()?;
-    let status = child.wait()?;
-    ensure!(status.signal() == Some(9) || status.success(), "it ended with {status}");
-    Ok(status.signal() == Some(9))
+
+    /// Kills a run after this share of its time, unless it has ended before.
+    fn kill_at(&mut self, share: f64) -> Result<()> {
+        let mut child =
+            self.larder.command(self.words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let begun = Instant::now();
+        let until = begun + self.whole.mul_f64(share);
+        while Instant::now() < until && child.try_wait()?.is_none() {
+            thread::sleep(Duration::from_millis(1).min(until.saturating_duration_since(Instant::now())));
+        }
+        let took = begun.elapsed();
+        child.kill()?;
+        let status = child.wait()?;
+        ensure!(status.signal() == Some(9) || status.success(), "it ended with {status}");
+        if status.success() {
+            self.whole = took;
+        } else {
+            self.kills += 1;
+        }
+        Ok(())
+    }
 }
 
 /// Starts a run whose words are read later.

@@ -22,8 +22,6 @@ const COMPARED_AT_LEAST: usize = 3;
 const FUTURE: TimeDelta = TimeDelta::minutes(5);
 /// What nothing was written to for longer is not being written any more.
 const IN_THE_MAKING: TimeDelta = TimeDelta::days(1);
-/// The backups of the guide, beside those of several caches.
-const OF_GUIDE: &str = "the guide's backups";
 
 /// From when on an age is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,20 +106,20 @@ pub fn check_backups_of(
     judge.end(listing, &newest)
 }
 
-/// The backups of each cache, the newest first. Those of the guide name a machine and no cache: they are those of the only cache
-/// that there is, or are taken together.
+/// The backups of each cache, the newest first. Those of the guide name a machine and no cache: where all are of one machine and
+/// there is one cache only, they are taken for those of it; otherwise those of each machine are judged for themselves.
 fn by_cache<'a>(listing: &'a Listing, named: Option<&'a str>) -> BTreeMap<&'a str, Vec<&'a ListedBackup>> {
     let regular = || listing.backups.iter().filter(|backup| !backup.manifest.is_safety());
     let is_guides = |backup: &ListedBackup| backup.manifest.kind == Kind::Guide;
     let own = regular().filter(|backup| !is_guides(backup)).map(|backup| backup.manifest.cache.as_str());
     let all: BTreeSet<&str> = own.chain(named).collect();
-    let of_guides = match all.first() {
-        Some(only) if all.len() == 1 => only,
-        _ => OF_GUIDE,
-    };
+    let machines: BTreeSet<&str> =
+        regular().filter(|backup| is_guides(backup)).map(|backup| backup.manifest.cache.as_str()).collect();
+    let only = all.first().filter(|_| all.len() == 1 && machines.len() < 2);
     let mut caches: BTreeMap<&str, Vec<&ListedBackup>> = BTreeMap::new();
     for backup in regular() {
-        let cache = if is_guides(backup) { of_guides } else { backup.manifest.cache.as_str() };
+        let own = backup.manifest.cache.as_str();
+        let cache = if is_guides(backup) { only.copied().unwrap_or(own) } else { own };
         caches.entry(cache).or_default().push(backup);
     }
     caches
@@ -268,12 +266,9 @@ impl Judge<'_> {
     /// One that is bad is a warning; the newest being bad leaves the older ones only.
     fn bad(&mut self, regular: &[&ListedBackup]) {
         for (place, backup) in regular.iter().enumerate() {
-            let failure = backup.standing_failure();
-            let failed = failure.map(|one| format!("{} failed: {}", one.level, one.problems.join(", ")));
-            let problems: Vec<String> = backup.problems.iter().cloned().chain(failed).collect();
-            if !problems.is_empty() {
+            if let Some(what) = backup.what_is_wrong() {
                 let state = if place == 0 { CheckState::Critical } else { CheckState::Warning };
-                self.say(state, "damaged", format!("{}: {}", backup.manifest.id, problems.join("; ")));
+                self.say(state, "damaged", format!("{}: {what}", backup.manifest.id));
             }
         }
     }

@@ -215,5 +215,10 @@ fn backups_of_the_guide_are_of_the_only_cache() {
     assert_eq!(moved.state, CheckState::Ok, "{moved:#?}");
     assert_eq!(moved.performance_data[0].label, "backups");
     let beside = check(vec![good(1), of(OTHER, good(2)), guides(60)]);
-    assert!(beside.summary().starts_with("age: the guide's backups: the newest, "), "{}", beside.summary());
+    assert!(beside.summary().starts_with("age: a-machine: the newest, "), "{}", beside.summary());
+    // A fresh one of another machine hides nothing.
+    let mut another = guides(1);
+    another.manifest.cache = "another-machine".to_owned();
+    let apart = check(vec![another, guides(60)]);
+    assert!(apart.summary().starts_with("age: a-machine: the newest, "), "{}", apart.summary());
 }

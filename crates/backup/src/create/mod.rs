@@ -106,7 +106,7 @@ pub async fn create_backup(
     let chosen = choose(shards, options, &mut notes).await?;
     look_ahead(&chosen, options, &mut notes).await?;
 
-    let id = options.layout.id(at, rand::random());
+    let id = repository.free_id(options.layout, at).await?;
     options.progress.begin(options.expected_bytes.unwrap_or(0), chosen.len());
     let (images, files) = match options.layout {
         Layout::Ours => {

@@ -1,14 +1,17 @@
 //! What is in a repository.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectMeta, ObjectStore, path::Path};
 
 use super::{
     Record, Repository, Verification, VerificationLevel, guide_file,
-    layout::{BACKUPS, manifest_path, owner, verification_path},
+    layout::{BACKUPS, Layout, manifest_path, owner, verification_path},
     storage,
 };
 use crate::{BackupId, Error, Manifest, Result};
@@ -102,7 +105,16 @@ impl ListedBackup {
     /// Tells whether it is known to be of no use as it is.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        !self.problems.is_empty() || self.standing_failure().is_some()
+        self.what_is_wrong().is_some()
+    }
+
+    /// Says why it is known to be of no use as it is: objects that are missing, and a verification that failed.
+    #[must_use]
+    pub fn what_is_wrong(&self) -> Option<String> {
+        let failed = self.standing_failure();
+        let failed = failed.map(|one| format!("{} failed: {}", one.level, one.problems.join(", ")));
+        let all: Vec<String> = self.problems.iter().cloned().chain(failed).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Tells whether its dump was decoded, or loaded, and all was well, and nothing has shown the contrary since. What is
@@ -176,6 +188,24 @@ impl Repository {
             if is_there(&verification_path(id)) { self.verifications(id).await? } else { Vec::new() };
         let problems = problems(&manifest, objects);
         Ok(Some(Found::Backup(Box::new(ListedBackup { manifest, verifications, problems }))))
+    }
+
+    /// Names a backup that begins now. The guide's names are moments alone: where another was begun within the same second,
+    /// the next one that is free is taken.
+    pub(crate) async fn free_id(&self, layout: Layout, at: DateTime<Utc>) -> Result<BackupId> {
+        let id = layout.id(at, rand::random());
+        if layout == Layout::Ours {
+            return Ok(id);
+        }
+        let taken: BTreeSet<BackupId> = self
+            .objects_at_root()
+            .await?
+            .iter()
+            .filter_map(|object| owner(object.location.as_ref()))
+            .collect();
+        let seconds = (0..=taken.len()).filter_map(|second| i64::try_from(second).ok());
+        let mut ids = seconds.map(|second| layout.id(at + TimeDelta::seconds(second), 0));
+        Ok(ids.find(|id| !taken.contains(id)).unwrap_or(id))
     }
 
     /// Lists the objects of all backups, and those at the root.

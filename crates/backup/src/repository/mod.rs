@@ -1,6 +1,7 @@
 //! Where backups are kept.
 
 mod cloud;
+mod find;
 mod folder;
 mod guide_file;
 mod layout;
@@ -17,7 +18,7 @@ mod wanted;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt::Write,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -188,67 +189,6 @@ impl Repository {
     async fn record(&self, id: &BackupId) -> Result<Option<Record>> {
         let text = self.read_small(&manifest_path(id), MOST_MANIFEST_BYTES).await?;
         text.map(|text| record::read(id, &text)).transpose()
-    }
-
-    /// Finds a backup.
-    ///
-    /// # Errors
-    /// [`Error::NoBackup`] where there is none, or none that can be read; [`Error::Manifest`] where it is named by its id and
-    /// was altered; the store fails.
-    pub async fn find(&self, wanted: &Wanted) -> Result<Manifest> {
-        self.find_of(wanted, None).await
-    }
-
-    /// Finds a backup of a cache, by its name; one that is named by its id is found whichever cache it is of.
-    ///
-    /// # Errors
-    /// As [`Repository::find`], and [`Error::Refused`] where no cache is named and there are backups of several: the newest of
-    /// all need not be the one that is meant.
-    pub async fn find_of(&self, wanted: &Wanted, cache: Option<&str>) -> Result<Manifest> {
-        let until = match wanted {
-            Wanted::Id(id) => return self.manifest(id).await,
-            Wanted::Latest => None,
-            Wanted::At(moment) => Some(*moment),
-        };
-        let listing = self.list().await?;
-        let mut meant: Vec<Manifest> = listing
-            .backups
-            .into_iter()
-            .map(|backup| backup.manifest)
-            .filter(|manifest| !manifest.is_safety() && until.is_none_or(|until| manifest.began_at <= until))
-            .collect();
-        // One whose backup did not end is better than none, and nothing more.
-        if meant.iter().any(|manifest| !manifest.is_without_manifest()) {
-            meant.retain(|manifest| !manifest.is_without_manifest());
-        }
-        let caches: BTreeSet<&str> = meant.iter().map(|manifest| manifest.cache.as_str()).collect();
-        if caches.len() > 1 {
-            let named = cache.filter(|cache| caches.contains(cache)).map(str::to_owned);
-            let Some(named) = named else {
-                let all: Vec<&str> = caches.into_iter().collect();
-                let reason = format!(
-                    "there are backups of several caches: {}; name the backup by its id",
-                    all.join(", ")
-                );
-                return Err(Error::Refused { what: "choosing a backup".to_owned(), reasons: vec![reason] });
-            };
-            meant.retain(|manifest| manifest.cache == named);
-        }
-        let found = meant.into_iter().next();
-        let is_passed_over = |damaged: &&DamagedBackup| {
-            let began_at = damaged.id.began_at();
-            until.is_none_or(|until| began_at <= until)
-                && found.as_ref().is_none_or(|found| began_at > found.began_at)
-        };
-        let passed_over: Vec<&DamagedBackup> = listing.damaged.iter().filter(is_passed_over).collect();
-        for damaged in &passed_over {
-            tracing::warn!(id = %damaged.id, reason = damaged.reason, "a newer backup is passed over");
-        }
-        let nothing = match passed_over.first() {
-            Some(damaged) => format!("{wanted} that can be read: of {}, {}", damaged.id, damaged.reason),
-            None => wanted.to_string(),
-        };
-        found.ok_or(Error::NoBackup { wanted: nothing })
     }
 }
 

@@ -13,7 +13,7 @@ use larder_cache_client::{DumpMethod, ReadFrom};
 use larder_metrics_model::Role;
 use serde::Serialize;
 
-use super::{RepositoryArgs, families};
+use super::{RepositoryArgs, families, show::missing_lines};
 use crate::{
     config::{Backup, Settings},
     global::OutputForm,
@@ -180,8 +180,8 @@ fn print(outcome: &BackupOutcome, repository: &str, settings: &Settings) -> Resu
             outcome.elapsed,
         ))?;
     }
-    for missing in &manifest.missing {
-        message::note(&format!("not in it: {}: {}", missing.what, missing.reason));
+    for missing in missing_lines(manifest) {
+        message::note(&missing);
     }
     for note in &outcome.notes {
         message::warning(note);

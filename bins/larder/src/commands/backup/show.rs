@@ -62,10 +62,22 @@ fn for_people(manifest: &Manifest) -> String {
             );
         }
     }
-    for missing in &manifest.missing {
-        let _ = writeln!(text, "not in it: {}: {}", missing.what, missing.reason);
+    for missing in missing_lines(manifest) {
+        let _ = writeln!(text, "{missing}");
     }
     text
+}
+
+/// A line for each reason.
+pub(super) fn missing_lines(manifest: &Manifest) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for missing in &manifest.missing {
+        match reasons.iter_mut().find(|(reason, _)| *reason == missing.reason) {
+            Some((_, parts)) => parts.push(&missing.what),
+            None => reasons.push((&missing.reason, vec![&missing.what])),
+        }
+    }
+    reasons.into_iter().map(|(reason, parts)| format!("not in it: {}: {reason}", parts.join(", "))).collect()
 }
 
 fn shards(shards: &[ShardImage]) -> String {

@@ -68,12 +68,18 @@ impl WhichArgs {
     }
 
     pub(crate) async fn find_of(&self, place: &RepositoryPlace, cache: &str) -> Result<Manifest> {
-        let wanted = Wanted::parse(&self.wanted, &Local).map_err(|why| UsageError(why.to_string()))?;
-        place
-            .repository
-            .find_of(&wanted, Some(cache))
-            .await
-            .with_context(|| format!("repository {}", place.name))
+        let found = place.repository.find_of(&self.wanted()?, Some(cache)).await;
+        found.with_context(|| format!("repository {}", place.name))
+    }
+
+    /// The same, where data is to be brought back from it.
+    pub(crate) async fn find_to_restore(&self, place: &RepositoryPlace, cache: &str) -> Result<Manifest> {
+        let found = place.repository.find_to_restore(&self.wanted()?, Some(cache)).await;
+        found.with_context(|| format!("repository {}", place.name))
+    }
+
+    fn wanted(&self) -> Result<Wanted> {
+        Wanted::parse(&self.wanted, &Local).map_err(|why| UsageError(why.to_string()).into())
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -82,8 +88,10 @@ impl WhichArgs {
 }
 
 impl ServerArgs {
-    pub(crate) async fn programs(&self, settings: &Settings) -> ServerPrograms {
-        ServerPrograms::find(&settings.server_places(&self.servers)).await
+    /// # Errors
+    /// A place that is named, or configured, has no server program.
+    pub(crate) async fn programs(&self, settings: &Settings) -> Result<ServerPrograms> {
+        settings.server_programs(&self.servers).await
     }
 }
 

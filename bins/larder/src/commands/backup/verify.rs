@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use larder_backup::{Effort, ServerPrograms, Verification, VerificationLevel, VerifyOptions, verify_backup};
+use larder_backup::{Effort, Verification, VerificationLevel, VerifyOptions, verify_backup};
 use serde::Serialize;
 
 use super::{RepositoryArgs, ServerArgs, UnlockArgs, WhichArgs};
@@ -80,7 +80,7 @@ pub(crate) async fn verify_options(
     let mut options = job_options(settings, level, effort).await?;
     options.keyring = settings.keyring(unlock.identity_file.as_ref())?;
     if level >= VerificationLevel::Load {
-        options.programs = servers.programs(settings).await;
+        options.programs = servers.programs(settings).await?;
         if options.programs.found.is_empty() {
             let words = "there is no redis-server or valkey-server to load it with: name a program or its folder with \
                          --server or backup.servers, or put it on PATH";
@@ -100,7 +100,7 @@ pub(crate) async fn job_options(
     let mut options = VerifyOptions::at(level);
     options.keyring = settings.keyring(None)?;
     if level >= VerificationLevel::Load {
-        options.programs = ServerPrograms::find(&settings.server_places(&[])).await;
+        options.programs = settings.server_programs(&[]).await?;
     }
     options.scratch_folder.clone_from(&settings.file.backup.scratch_folder);
     options.effort = effort;

@@ -20,7 +20,7 @@ pub(super) enum Before {
     /// Nothing was kept of it.
     #[default]
     NotKept,
-    /// It held no key.
+    /// It held no key and no function library.
     Empty,
     /// It is in a backup.
     Kept(BackupId),
@@ -35,7 +35,7 @@ impl Before {
     }
 }
 
-/// A cache that holds keys is backed up before it is changed; one that is empty needs no way back.
+/// A cache that holds keys or function libraries is backed up before it is changed; one that is empty needs no way back.
 pub(super) async fn safety_backup(
     client: &CacheClient,
     place: &RepositoryPlace,
@@ -80,7 +80,8 @@ async fn is_empty(client: &CacheClient) -> bool {
     for node in topology.nodes {
         let Ok(info) = node.info().await else { return false };
         let is_sentinel = node.kind() != larder_metrics_model::NodeKind::Data;
-        if !is_sentinel && info.section("keyspace").next().is_some() {
+        let has_functions = info.number::<u64>("number_of_libraries").is_some_and(|libraries| libraries > 0);
+        if !is_sentinel && (has_functions || info.section("keyspace").next().is_some()) {
             return false;
         }
     }

@@ -56,6 +56,9 @@ pub(super) async fn run(
     } else {
         stdout::text(&people::folder(&plan, outcome.as_ref()))?;
     }
+    for note in &plan.notes {
+        message::warning(note);
+    }
     for refusal in &plan.refusals {
         message::error(refusal);
     }
@@ -72,7 +75,7 @@ pub(super) async fn run(
         return Ok(ExitCode::SUCCESS);
     };
     if !args.append_only && plan.put_aside.iter().all(|path| !path.ends_with("appendonlydir")) {
-        message::note(
+        message::warning(
             "a server with `appendonly yes` reads nothing of this and would start empty; --append-only writes what it reads",
         );
     }

@@ -31,7 +31,8 @@ pub(super) fn key_options(args: &KeyArgs, url: &CacheUrl, settings: &Settings) -
     options.exact = args.exact;
     options.existing = if args.overwrite || args.exact { Existing::Overwrite } else { Existing::Leave };
     options.databases.into_database = args.into_database;
-    options.functions = !args.no_functions;
+    let is_part = !(args.families.is_empty() && args.prefixes.is_empty() && args.types.is_empty());
+    options.functions = !args.no_functions && (!is_part || args.functions);
     Ok(options)
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn run(
     let plan = planned?;
     let mut done = Done::default();
     if args.apply && plan.may_go() {
-        if !args.no_safety_backup {
+        if !args.no_safety_backup && plan.changes_something() {
             done.before =
                 safety_backup(&client, place, manifest, settings, (rate, &paced, args.force)).await?;
         }
@@ -178,6 +178,13 @@ fn print(
     let Some(outcome) = &done.outcome else {
         if plan.may_go() {
             message::note("nothing was changed; --apply does it");
+        } else {
+            message::note("nothing was changed");
+        }
+        if args.apply {
+            let mut written = written(args, place, manifest, plan, done);
+            written.lines = plan.refusals.iter().map(|refusal| format!("Refused: {refusal}")).collect();
+            report::write(&written, settings);
         }
         return Ok(());
     };

@@ -125,6 +125,23 @@ fn a_check_ends_with_the_code_of_a_monitoring_plugin() {
 }
 
 #[test]
+fn a_check_tells_the_caches_of_a_repository_apart() -> Result<()> {
+    let Some(program) = larder_test_support::server_programs().into_iter().next() else { return Ok(()) };
+    let (one, other) = (filled(&program)?, filled(&program)?);
+    let larder = Larder::of(&one.url()).with("LARDER_REPOSITORY", "backups");
+    let check =
+        |cache: &str, code| larder.ends(code, &["--output", "nagios", "--cache", cache, "backup", "check"]);
+    created(&larder, &[])?;
+    let none = check(&other.url(), 2)?;
+    none.says(&format!("there is no backup of {}; what is there is of {}", other.url(), one.url()))?;
+    larder.ends(0, &["--cache", &other.url(), "backup", "create"])?;
+    for url in [one.url(), other.url()] {
+        check(&url, 0)?.says("'backups'=1;;;0")?;
+    }
+    Ok(())
+}
+
+#[test]
 fn programs_are_told_once_a_second_how_far_it_is() -> Result<()> {
     let Some(program) = larder_test_support::server_programs().into_iter().next() else { return Ok(()) };
     let server = filled(&program)?;

@@ -101,8 +101,57 @@ fn a_wrong_argument() -> Result<()> {
     larder
         .ends(2, &["backup", "verify", "--identity-file", "identity"])?
         .says("the identity of backups: it is no file of identities of age")?;
+    larder.write("empty", "\n");
+    larder
+        .ends(2, &["backup", "verify", "--identity-file", "empty"])?
+        .says("the identity file empty is empty")?;
+    for (place, command) in [("/nowhere", "backup verify --level load"), ("empty", "drill")] {
+        let words: Vec<&str> = command.split(' ').chain(["--server", place]).collect();
+        larder.ends(2, &words)?.says(&format!("{place} is no server program, and no folder with one"))?;
+    }
     Ok(())
 }
+
+#[test]
+fn a_newest_backup_that_is_known_to_be_bad() -> Result<()> {
+    let kept = Kept::start(&one_program(), 10)?;
+    let (larder, sound) = (&kept.larder, kept.create()?);
+    kept.verify(&sound)?;
+    let bad = kept.create()?;
+    std::fs::remove_file(kept.repository().join(format!("backups/{bad}/shard-0.rdb.zst")))?;
+    let url = kept.server.url();
+    for target in [["--to", &url], ["--to-folder", "data"]] {
+        let run = larder.ends(1, &[&["restore"][..], &target].concat())?;
+        run.says(&format!("{bad} is known to be bad (backups/{bad}/shard-0.rdb.zst is not there)"))?;
+        run.says(&format!("the newest that is proven is {sound}: name it by its id"))?;
+        larder.ends(0, &[&["restore", sound.as_str()][..], &target].concat())?;
+        larder.ends(1, &[&["restore", bad.as_str()][..], &target].concat())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_of_the_backup_is_asked_for() -> Result<()> {
+    let kept = Kept::start(&one_program(), 10)?;
+    kept.server.run::<()>(&["FUNCTION", "LOAD", LIBRARY])?;
+    kept.create()?;
+    let url = kept.server.url();
+    let restore = |more: &[&str]| [&["--output", "json", "restore", "--to", &url][..], more].concat();
+    let none = kept.larder.ends(1, &restore(&["--prefix", "no-such-key", "--apply"]))?;
+    none.says("no key of the backup is one of those that were asked for (10: another name")?;
+    none.says("nothing was changed")?;
+    none.says("recovery report: ")?;
+    ensure!(none.json()?["safety_backup"].is_null());
+    for (more, functions) in
+        [(&[][..], 1), (&["--type", "string"], 0), (&["--type", "string", "--functions"], 1)]
+    {
+        let plan = kept.larder.ends(0, &restore(more))?.json()?;
+        ensure!(plan["plan"]["functions"] == functions, "{more:?}: {plan:#}");
+    }
+    Ok(())
+}
+
+const LIBRARY: &str = "#!lua name=input\nredis.register_function('answer', function() return 42 end)";
 
 #[test]
 fn no_server_to_load_it_with() -> Result<()> {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use larder_test_support::{TestServer, seed};
 
-use super::{Kept, files, ids, killed_after, leftovers_go, one_program, shares, timed};
+use super::{Kept, Killer, files, ids, leftovers_go, one_program, shares};
 
 const KILLS: usize = 20;
 const CREATE: [&str; 4] = ["backup", "create", "--rate", "max"];
@@ -24,11 +24,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn killed_while_it_makes_a_backup() -> Result<()> {
     let kept = Kept::start(&one_program(), 20_000)?;
     let first = kept.create()?;
-    let whole = timed(&kept.larder, &CREATE)?;
-    let (mut good, mut kills) = (kept.sound()?, 0);
+    let mut killer = Killer::of(&kept.larder, &CREATE)?;
+    let mut good = kept.sound()?;
     ensure!(good.len() == 2 && good.contains(&first));
     for share in shares(1, KILLS) {
-        kills += usize::from(killed_after(&kept.larder, &CREATE, whole.mul_f64(share))?);
+        killer.kill_at(share)?;
         let listed = ids(&kept.list()?);
         let lost: Vec<_> = good.iter().filter(|id| !listed.contains(id)).collect();
         ensure!(lost.is_empty(), "{lost:?} are gone after a kill at {share:.2}");
@@ -37,7 +37,7 @@ fn killed_while_it_makes_a_backup() -> Result<()> {
         }
         good = listed;
     }
-    ensure!(kills >= KILLS / 2, "{kills} kills met a run that was alive");
+    ensure!(killer.kills >= KILLS / 2, "{} kills met a run that was alive", killer.kills);
     kept.verify(&kept.create()?)?;
     leftovers_go(&kept.repository())?;
     let left: Vec<PathBuf> = files(&kept.repository())?
@@ -60,13 +60,12 @@ fn killed_while_it_prunes() -> Result<()> {
     let (repository, whole_copy) = (kept.repository(), kept.larder.folder().join("whole"));
     copy(&repository, &whole_copy)?;
     let prune = ["backup", "prune", "--keep-last", "2", "--apply"];
-    let whole = timed(&kept.larder, &prune)?;
+    let mut killer = Killer::of(&kept.larder, &prune)?;
     ensure!(kept.sound()? == stay, "the newest two stay");
-    let mut kills = 0;
     for share in shares(2, KILLS) {
         fs::remove_dir_all(&repository)?;
         copy(&whole_copy, &repository)?;
-        kills += usize::from(killed_after(&kept.larder, &prune, whole.mul_f64(share))?);
+        killer.kill_at(share)?;
         let listed = kept.list()?;
         ensure!(listed["damaged"] == serde_json::json!([]), "{listed:#}");
         for backup in listed["backups"].as_array().into_iter().flatten() {
@@ -82,7 +81,7 @@ fn killed_while_it_prunes() -> Result<()> {
             .collect();
         ensure!(of_others.is_empty(), "{of_others:?}");
     }
-    ensure!(kills >= KILLS / 2, "{kills} kills met a run that was alive");
+    ensure!(killer.kills >= KILLS / 2, "{} kills met a run that was alive", killer.kills);
     Ok(())
 }
 
@@ -105,16 +104,17 @@ fn killed_while_it_restores_into_a_cache() -> Result<()> {
     let keys = kept.keys()? + BEFORE;
     let target = TestServer::builder(&one_program()).config("enable-debug-command yes").start()?;
     let url = target.url();
-    let words = ["restore", &id, "--to", &url, "--apply", "--rate", "max"];
+    // Slowly enough for a kill to come between two keys.
+    let words = ["restore", &id, "--to", &url, "--apply", "--rate", "10000"];
     fill_before(&target)?;
-    let whole = timed(&kept.larder, &words)?;
+    let mut killer = Killer::of(&kept.larder, &words)?;
     let digest: String = target.run(&["DEBUG", "DIGEST"])?;
     ensure!(target.run::<u64>(&["DBSIZE"])? == keys);
-    let (mut kills, mut in_part) = (0, 0);
+    let mut in_part = 0;
     let mut known = ids(&kept.list()?);
     for share in shares(3, KILLS) {
         fill_before(&target)?;
-        kills += usize::from(killed_after(&kept.larder, &words, whole.mul_f64(share))?);
+        killer.kill_at(share)?;
         let there: u64 = target.run(&["DBSIZE"])?;
         in_part += usize::from(there > BEFORE && there < keys);
         kept.larder.ends(0, &words).with_context(|| format!("killed at {share:.2}"))?;
@@ -139,7 +139,7 @@ fn killed_while_it_restores_into_a_cache() -> Result<()> {
         }
         known = ids(&listed);
     }
-    ensure!(kills >= KILLS / 2, "{kills} kills met a run that was alive");
+    ensure!(killer.kills >= KILLS / 2, "{} kills met a run that was alive", killer.kills);
     ensure!(in_part > 0, "no kill came between two keys");
     leftovers_go(&kept.repository())
 }
@@ -158,16 +158,16 @@ fn killed_while_it_swaps_the_data_of_a_folder() -> Result<()> {
     let old = fs::read(&dump)?;
     let text = folder.display().to_string();
     let words = ["restore", "--to-folder", &text, "--swap", "--apply"];
-    let whole = timed(&kept.larder, &words)?;
+    let mut killer = Killer::of(&kept.larder, &words)?;
     let new = fs::read(&dump)?;
     ensure!(old != new);
-    let (mut kills, mut swapped) = (0, 0);
+    let mut swapped = 0;
     for share in shares(4, KILLS) {
         for path in asides(&folder)? {
             fs::remove_dir_all(path)?;
         }
         fs::write(&dump, &old)?;
-        kills += usize::from(killed_after(&kept.larder, &words, whole.mul_f64(share))?);
+        killer.kill_at(share)?;
         let there = fs::read(&dump)?;
         ensure!(
             there == old || there == new,
@@ -188,6 +188,7 @@ fn killed_while_it_swaps_the_data_of_a_folder() -> Result<()> {
         );
         ensure!(!folder.join(".larder-restore").exists(), "what the killed run put together is left");
     }
+    let kills = killer.kills;
     ensure!(kills >= KILLS / 2, "{kills} kills met a run that was alive, and {swapped} swaps were done");
     Ok(())
 }

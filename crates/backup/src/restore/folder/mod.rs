@@ -17,7 +17,7 @@ pub use self::{
     configuration::ConfigurationPlan,
     plan::{FolderPlan, PlannedFile, plan_folder},
 };
-use self::{files::make_folder, lock::FolderLock, plan::homes, staging::Staging, swap::Swap};
+use self::{files::MadeFolders, lock::FolderLock, plan::homes, staging::Staging, swap::Swap};
 use super::in_use;
 use crate::{Effort, Error, Keyring, Manifest, Progress, Repository, Result, reading::Reading};
 
@@ -85,7 +85,7 @@ pub async fn restore_to_folder(
     if !plan.refusals.is_empty() {
         return Err(Error::Refused { what: "the restore".to_owned(), reasons: plan.refusals.clone() });
     }
-    make_folder(&plan.folder)?;
+    let _made = MadeFolders::make(&plan.folder)?;
     let _lock = FolderLock::take(&plan.folder)?;
     if let Some(unfinished) = Swap::unfinished(&plan.folder)? {
         unfinished.recover()?;

@@ -33,6 +33,8 @@ pub struct FolderPlan {
     pub configuration: Option<ConfigurationPlan>,
     /// What stands against it.
     pub refusals: Vec<String>,
+    /// What could not be looked at, and is to be made sure of.
+    pub notes: Vec<String>,
 }
 
 /// One RDB file that is written.
@@ -103,6 +105,7 @@ pub fn plan_folder(
         put_aside,
         aside,
         refusals,
+        notes: in_use::hidden_servers(),
     }
 }
 

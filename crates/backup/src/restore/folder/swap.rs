@@ -1,105 +1,21 @@
 //! New data takes the place of old, in steps that can be taken back even after a kill.
 
+mod step;
+
 use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::files::{failed, keep_as, make_folder, sync_folder};
+pub(super) use self::step::Step;
+use super::files::{failed, sync_folder};
 use crate::{Error, Result, restore::in_use};
 
 /// Which steps are under way; it is there from before the first until after the last.
 const JOURNAL: &str = ".larder-restore.journal";
-
-/// One file or folder that takes its place. All paths are inside the folder that is filled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Step {
-    /// Where it was put together.
-    pub(super) new: PathBuf,
-    /// Where it is to be.
-    pub(super) place: PathBuf,
-    /// Where that goes which is in its place now.
-    pub(super) kept: Option<PathBuf>,
-    /// Device and inode of the new: what is in its place later may be of a server that was started meanwhile.
-    identity: Option<(u64, u64)>,
-}
-
-impl Step {
-    pub(super) fn new(new: PathBuf, place: PathBuf, kept: Option<PathBuf>) -> Self {
-        Self { identity: identity(&new), new, place, kept }
-    }
-
-    /// A file stays where it is until the new one replaces it; a folder has to go first.
-    fn put_aside(&self) -> Result<()> {
-        let Some(kept) = &self.kept else { return Ok(()) };
-        let aside = folder_of(kept);
-        make_folder(aside)?;
-        if self.new.is_dir() {
-            fs::rename(&self.place, kept).map_err(|source| failed(kept, "put aside", source))?;
-        } else {
-            keep_as(&self.place, kept)?;
-        }
-        sync_folder(aside)
-    }
-
-    fn put_in_place(&self) -> Result<()> {
-        fs::rename(&self.new, &self.place)
-            .map_err(|source| failed(&self.place, "put in its place", source))?;
-        sync_folder(folder_of(&self.place))
-    }
-
-    /// Does nothing where nothing of it was done. What was put together is there again afterwards.
-    fn take_back(&self) -> io::Result<()> {
-        let is_placed = self.is_placed();
-        if is_placed {
-            fs::create_dir_all(folder_of(&self.new))?;
-        }
-        let kept = self.kept.as_ref().filter(|kept| is_there(kept));
-        match kept {
-            Some(kept) if kept.is_file() && is_placed => {
-                if !is_there(&self.new) {
-                    fs::hard_link(&self.place, &self.new)
-                        .or_else(|_| fs::copy(&self.place, &self.new).map(drop))?;
-                }
-                fs::rename(kept, &self.place)?;
-            }
-            Some(kept) if is_there(&self.place) && !is_placed => {
-                if kept.is_file() && is_there(&self.new) {
-                    fs::remove_file(kept)?;
-                } else if !is_there(&self.new) {
-                    let what = "something else has come into its place";
-                    return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
-                }
-            }
-            _ => {
-                if is_placed {
-                    fs::rename(&self.place, &self.new)?;
-                }
-                if let Some(kept) = kept {
-                    fs::rename(kept, &self.place)?;
-                }
-            }
-        }
-        if let Some(kept) = &self.kept {
-            // Only where it is empty.
-            let _ = fs::remove_dir(folder_of(kept));
-        }
-        Ok(())
-    }
-
-    fn is_placed(&self) -> bool {
-        self.identity.is_some() && identity(&self.place) == self.identity
-    }
-
-    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.new, &self.place].into_iter().chain(&self.kept)
-    }
-}
 
 /// All that takes its place, or nothing of it.
 #[derive(Debug)]
@@ -158,10 +74,10 @@ impl Swap {
     pub(super) fn correct(&self, data: &mut Vec<PathBuf>) {
         let steps = self.steps.iter().filter(|_| !self.is_done());
         for step in steps {
-            let is_kept = step.kept.as_ref().is_some_and(|kept| is_there(kept));
-            if step.is_placed() && !is_kept {
+            let has_old = step.has_old_data();
+            if step.is_placed() && !has_old {
                 data.retain(|path| *path != step.place);
-            } else if is_kept && !data.contains(&step.place) {
+            } else if has_old && !data.contains(&step.place) {
                 data.push(step.place.clone());
             }
         }
@@ -189,7 +105,7 @@ impl Swap {
     /// Does it. Where a step fails, those before it are taken back; what cannot be is said.
     pub(super) fn run(self) -> Result<()> {
         for step in &self.steps {
-            if let Err(error) = step.put_aside().and_then(|()| step.put_in_place()) {
+            if let Err(error) = step.begin().and_then(|()| step.finish()) {
                 let mut reasons = self.take_back();
                 if reasons.is_empty() {
                     return Err(error);
@@ -236,17 +152,6 @@ impl Swap {
     }
 }
 
-impl Step {
-    fn with_paths(&self, change: impl Fn(&Path) -> PathBuf) -> Self {
-        Self {
-            new: change(&self.new),
-            place: change(&self.place),
-            kept: self.kept.as_deref().map(change),
-            identity: self.identity,
-        }
-    }
-}
-
 /// Whether a swap is under way in a folder, so that what was put together there is still needed.
 pub(super) fn is_under_way(folder: &Path) -> bool {
     is_there(&folder.join(JOURNAL))
@@ -254,10 +159,6 @@ pub(super) fn is_under_way(folder: &Path) -> bool {
 
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.symlink_metadata().ok().map(|there| (there.dev(), there.ino()))
 }
 
 fn folder_of(path: &Path) -> &Path {

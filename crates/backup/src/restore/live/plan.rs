@@ -52,6 +52,13 @@ pub struct LiveKeys {
 }
 
 impl LivePlan {
+    /// Tells whether anything would be brought into the cache, or removed from it. What comes may be there already.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        let others = self.others.as_ref().map_or(0, |others| others.keys);
+        self.comes.keys + self.functions + others > 0
+    }
+
     /// Tells whether nothing stands against it.
     #[must_use]
     pub fn may_go(&self) -> bool {

@@ -77,6 +77,7 @@ impl LiveRestore {
             ..LivePlan::default()
         };
         plan.refusals.clone_from(&looked.refusals);
+        plan.notes.clone_from(&looked.notes);
         tally.judge(&mut plan, looked.server);
         plan.comes = tally.comes;
         self.judge_databases(&mut plan, &looked).await;

@@ -80,6 +80,14 @@ impl Tally {
             plan.notes.push(format!("{name} has no functions: {} libraries stay out", plan.functions));
             plan.functions = 0;
         }
+        if self.comes.keys + self.expired == 0 && plan.functions == 0 && !self.left_out.is_empty() {
+            let reasons: Vec<String> =
+                self.left_out.iter().map(|(why, keys)| format!("{keys}: {why}")).collect();
+            plan.refusals.push(format!(
+                "no key of the backup is one of those that were asked for ({})",
+                reasons.join("; ")
+            ));
+        }
         plan.notes.extend(self.others.iter().cloned());
     }
 

@@ -103,6 +103,8 @@ pub(super) struct Looked {
     pub(super) only_database: Option<u64>,
     pub(super) primaries: Vec<Arc<dyn Node>>,
     pub(super) refusals: Vec<String>,
+    /// What should be known before.
+    pub(super) notes: Vec<String>,
     /// The databases that hold keys.
     databases: BTreeSet<u64>,
     replicas: Vec<Arc<dyn Node>>,
@@ -121,6 +123,7 @@ impl Looked {
             only_database,
             primaries: Vec::new(),
             refusals: Vec::new(),
+            notes: Vec::new(),
             databases: BTreeSet::new(),
             replicas: Vec::new(),
             is_cluster: false,
@@ -179,14 +182,14 @@ impl Looked {
             return Ok(());
         }
         let Some(first) = self.primaries.first().cloned() else { return Ok(()) };
-        // A cluster that needs no full coverage says that all is well, whoever is gone.
-        self.refusals.extend(self.unknown.iter().map(Error::with_causes));
         if self.is_cluster {
             // Each has its own view of the cluster.
             let states = join_all(self.primaries.iter().map(|node| node.cluster())).await;
             let states = states.into_iter().collect::<Result<Vec<_>, _>>()?;
             self.judge_cluster(&states);
         }
+        // A cluster that needs no full coverage says that all is well, whoever is gone.
+        self.refusals.extend(self.unknown.iter().map(Error::with_causes));
         // Where it cannot be found out, trying tells; a node of a cluster is asked about keys that may be another's.
         if !self.is_cluster
             && let Ok(capabilities) = first.capabilities().await
@@ -198,6 +201,15 @@ impl Looked {
     }
 
     fn judge_cluster(&mut self, states: &[ClusterState]) {
+        let served: u64 = states.iter().filter_map(|state| state.own_slots).sum();
+        if served == ClusterState::SLOTS {
+            // A dead primary whose replica took over keeps its name as one until it is forgotten (CLUSTER FORGET).
+            let gone = std::mem::take(&mut self.unknown);
+            self.notes.extend(
+                gone.iter()
+                    .map(|error| format!("{}; it serves no slots, and takes no part", error.with_causes())),
+            );
+        }
         let assigned = states.iter().filter_map(|state| state.slots_assigned).min().unwrap_or(0);
         if states.iter().any(|state| !state.ok) {
             self.refusals.push("the cluster is down (cluster_state is not ok)".to_owned());

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use larder_backup::{Error, LiveRestoreOptions};
-use larder_test_support::{TestCluster, TestServer, on_every_server, server_programs};
+use larder_test_support::{TestCluster, TestServer, on_every_server, server_programs, until};
 
 use super::setting::{
     fill_field_ttls, fill_rest, fill_types, has_field_ttls, image, into_cluster, into_server, restore, say,
@@ -147,6 +147,33 @@ async fn a_shard_that_cannot_be_reached_is_refused_where_the_cluster_does_not_mi
         let expected = format!("{gone} cannot be reached: ");
         ensure!(plan.refusals.iter().any(|words| words.starts_with(&expected)), "{:?}", plan.refusals);
         ensure!(matches!(live.apply(&plan).await, Err(Error::Refused { .. })));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_primary_whose_replica_took_over_takes_no_part() {
+    on_every_server(async |program| {
+        let from = server(program)?;
+        say(&from, &["MSET a 1 b 2 c 3 d 4 e 5 f 6"])?;
+        let mut cluster = TestCluster::start(program, 1)?;
+        cluster.servers[0].kill()?;
+        let witness = &cluster.servers[1];
+        until("the replica to take over", || {
+            let nodes: String = witness.run(&["CLUSTER", "NODES"])?;
+            let state: String = witness.run(&["CLUSTER", "INFO"])?;
+            let is_whole = state.contains("cluster_slots_ok:16384") && state.contains("cluster_state:ok");
+            Ok((nodes.contains("master,fail") && is_whole).then_some(()))
+        })?;
+        let live = restore(vec![image(&from)?], into_cluster(&cluster), LiveRestoreOptions::default());
+        let plan = live.plan().await?;
+        ensure!(plan.may_go() && plan.target.primaries == 3, "{plan:?}");
+        ensure!(
+            plan.notes.iter().any(|note| note.ends_with("serves no slots, and takes no part")),
+            "{plan:?}"
+        );
+        ensure!(live.apply(&plan).await?.restored == 6 && live.verify().await?.is_whole());
         Ok(())
     })
     .await;

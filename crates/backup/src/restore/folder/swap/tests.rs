@@ -2,7 +2,7 @@ use chrono::Utc;
 use larder_cache_client::{ConnectOptions, open};
 use larder_test_support::{TestServer, seed, server_programs};
 
-use super::*;
+use super::{step::identity, *};
 use crate::{
     BackupOptions, FolderOptions, FolderPlan, Manifest, Repository, create_backup, plan_folder,
     restore::folder::staging::Staging, restore_to_folder,
@@ -39,7 +39,7 @@ async fn killed_after(
     let swap = Swap::begin(folder, steps).unwrap();
     let halves = swap.steps.iter().flat_map(|step| [(step, true), (step, false)]);
     for (step, is_first) in halves.take(renames) {
-        if is_first { step.put_aside() } else { step.put_in_place() }.unwrap();
+        if is_first { step.begin() } else { step.finish() }.unwrap();
     }
 }
 
@@ -73,6 +73,47 @@ async fn a_swap_killed_anywhere_leads_to_a_server_with_all_keys() {
         let program = server_programs().remove(0);
         let server = TestServer::builder(&program).data(folder).config("appendonly yes").start().unwrap();
         assert_eq!(server.run::<u64>(&["DBSIZE"]).unwrap(), keys, "{renames}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_boots_amid_a_killed_swap_has_data() {
+    let (repository, manifest) = backed_up(60).await;
+    let keys = manifest.counts.as_ref().unwrap().keys;
+    for renames in 0..=4 {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let first = options(false, true);
+        restore_to_folder(&repository, &manifest, &plan(&manifest, folder, &first), &first).await.unwrap();
+        killed_after(renames, &repository, &manifest, folder, &options(true, false)).await;
+
+        let program = server_programs().remove(0);
+        let server = TestServer::builder(&program).data(folder).config("appendonly yes").start().unwrap();
+        assert_eq!(server.run::<u64>(&["DBSIZE"]).unwrap(), keys, "{renames}");
+    }
+}
+
+#[test]
+fn two_folders_change_places_and_back_wherever_it_ends() {
+    for (halves, taken_back) in [(1, false), (2, false), (1, true), (2, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, text) in [("staged", "new"), ("place", "old")] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("data"), text).unwrap();
+        }
+        let step = Step::new(at("staged"), at("place"), Some(at("before/place")));
+        step.begin().unwrap();
+        if halves == 2 {
+            step.finish().unwrap();
+        }
+        let data = || fs::read_to_string(at("place/data")).unwrap();
+        assert!(step.is_placed() && step.has_old_data() && data() == "new", "{halves}");
+        if taken_back {
+            step.take_back().unwrap();
+            step.take_back().unwrap();
+            assert!(data() == "old" && at("staged").is_dir() && !at("before").exists(), "{halves}");
+        }
     }
 }
 
@@ -132,7 +173,7 @@ fn what_cannot_be_put_back_is_said_and_the_journal_stays() {
     let other = Step::new(folder.join("staged/other"), folder.join("other"), None);
     let steps = vec![Step::new(new, place.clone(), Some(kept.clone())), other];
     let swap = Swap::begin(folder, steps).unwrap();
-    swap.steps[0].put_aside().and_then(|()| swap.steps[0].put_in_place()).unwrap();
+    swap.steps[0].begin().and_then(|()| swap.steps[0].finish()).unwrap();
     // As a server does when it saves.
     fs::write(folder.join("saved"), "saved").unwrap();
     fs::rename(folder.join("saved"), &place).unwrap();
