@@ -197,12 +197,13 @@ impl Repository {
         if layout == Layout::Ours {
             return Ok(id);
         }
-        let taken: BTreeSet<BackupId> = self
-            .objects_at_root()
-            .await?
-            .iter()
-            .filter_map(|object| owner(object.location.as_ref()))
-            .collect();
+        let objects = match self.objects_at_root().await {
+            // A folder is made with its first backup.
+            Err(Error::Storage { source: object_store::Error::NotFound { .. }, .. }) => Vec::new(),
+            objects => objects?,
+        };
+        let taken: BTreeSet<BackupId> =
+            objects.iter().filter_map(|object| owner(object.location.as_ref())).collect();
         let seconds = (0..=taken.len()).filter_map(|second| i64::try_from(second).ok());
         let mut ids = seconds.map(|second| layout.id(at + TimeDelta::seconds(second), 0));
         Ok(ids.find(|id| !taken.contains(id)).unwrap_or(id))

@@ -220,4 +220,11 @@ async fn the_dump_is_stored_directly_before_the_manifest() {
     let written = store.written();
     let last: Vec<&str> = written[written.len() - 4..].iter().map(String::as_str).collect();
     assert!(last.iter().zip(parts).all(|(path, part)| path.starts_with(part)), "{last:?}");
+
+    // Its names are seconds: two of one second are both kept.
+    let again = create_backup(&client, &repository, &options, made.began_at).await.unwrap().manifest;
+    assert_eq!(again.id, id("20261124_165258"));
+    let listing = repository.list().await.unwrap();
+    let sound = |wanted| listing.backups.iter().any(|it| it.manifest.id == wanted && !it.is_bad());
+    assert!(sound(made.id) && sound(again.id), "{listing:?}");
 }

@@ -136,8 +136,7 @@ fn nothing_of_the_backup_is_asked_for() -> Result<()> {
     kept.server.run::<()>(&["FUNCTION", "LOAD", LIBRARY])?;
     kept.create()?;
     let url = kept.server.url();
-    let restore = |more: &[&str]| [&["--output", "json", "restore", "--to", &url][..], more].concat();
-    let none = kept.larder.ends(1, &restore(&["--prefix", "no-such-key", "--apply"]))?;
+    let none = kept.larder.ends(1, &restore(&url, &["--prefix", "no-such-key", "--apply"]))?;
     none.says("no key of the backup is one of those that were asked for (10: another name")?;
     none.says("nothing was changed")?;
     none.says("recovery report: ")?;
@@ -145,10 +144,14 @@ fn nothing_of_the_backup_is_asked_for() -> Result<()> {
     for (more, functions) in
         [(&[][..], 1), (&["--type", "string"], 0), (&["--type", "string", "--functions"], 1)]
     {
-        let plan = kept.larder.ends(0, &restore(more))?.json()?;
+        let plan = kept.larder.ends(0, &restore(&url, more))?.json()?;
         ensure!(plan["plan"]["functions"] == functions, "{more:?}: {plan:#}");
     }
     Ok(())
+}
+
+fn restore<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["--output", "json", "restore", "--to", url][..], more].concat()
 }
 
 const LIBRARY: &str = "#!lua name=input\nredis.register_function('answer', function() return 42 end)";
