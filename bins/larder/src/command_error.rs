@@ -96,6 +96,10 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
 fn backup_hint(error: &backup::Error) -> Option<&'static str> {
     Some(match error {
         backup::Error::NoBackup { .. } => "`larder backup list` names what is there",
+        error if error.lacks_credentials() => {
+            "credentials come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, \
+             or AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+        }
         backup::Error::Locked { .. } => {
             "the identity comes from --identity-file, LARDER_BACKUP_IDENTITY, or `backup.identity_file`"
         }

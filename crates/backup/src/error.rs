@@ -4,6 +4,10 @@ use std::{io, path::PathBuf};
 
 use crate::BackupId;
 
+/// Where machines of a cloud are asked for credentials when none were given: a link-local address that is the same at AWS,
+/// Google Cloud and Azure.
+const METADATA_SERVICE: &str = "169.254.169.254";
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -126,6 +130,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells whether a store refused whoever asked, or nothing was found to ask it with.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        let Self::Storage { source, .. } = self else { return false };
+        matches!(
+            source,
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+        ) || source.to_string().contains(METADATA_SERVICE)
+    }
+
     /// Returns what went wrong with its causes, each said once.
     #[must_use]
     pub fn with_causes(&self) -> String {

@@ -184,6 +184,12 @@ pub enum Error {
         /// Why it is missing.
         reason: String,
     },
+    /// A replica was asked for, and there is none that is on line.
+    #[error("{node} has no replica that is on line, and one was asked for")]
+    NoReplica {
+        /// The primary.
+        node: NodeAddress,
+    },
 }
 
 impl Error {
@@ -228,6 +234,7 @@ impl Error {
             Self::NotPermitted { .. }
                 | Self::UnknownCommand { .. }
                 | Self::Unsupported { .. }
+                | Self::NoReplica { .. }
                 | Self::SavedFile { .. }
         )
     }

@@ -40,7 +40,14 @@ pub(super) fn open(url: &Url, options: &StorageOptions) -> Result<(Arc<dyn Objec
         ObjectStoreScheme::MicrosoftAzure => azure(url, options),
         _ => return Err(wrong("it is no address of a known store".to_owned())),
     };
-    Ok((store.map_err(|error| wrong(error.to_string()))?, prefix))
+    let store = store.map_err(|error| {
+        let says = error.to_string();
+        let is_without_account = says.contains("Account must be specified");
+        let account =
+            ": AZURE_STORAGE_ACCOUNT_NAME says which, or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH";
+        wrong(format!("{says}{}", if is_without_account { account } else { "" }))
+    });
+    Ok((store?, prefix))
 }
 
 type Opened = Result<Arc<dyn ObjectStore>, object_store::Error>;
@@ -141,6 +148,8 @@ mod tests {
         assert!(s3.contains("bucket") && s3.ends_with(" a/b"), "{s3}");
         let google = options.clone().with_setting("google_skip_signature", "true");
         assert!(open_with("gs://bucket/a", &google).is_ok());
+        let nameless = open_with("az://container/a", &options).unwrap_err().to_string();
+        assert!(nameless.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{nameless}");
         let azure = options.with_setting("azure_storage_account_name", "account");
         assert!(open_with("az://container/a", &azure).is_ok());
         assert!(

@@ -84,6 +84,9 @@ fn cloud(text: &str) -> Result<RepositoryUrl, Error> {
         return Err(wrong(text, "`//` is missing after the scheme"));
     }
     let url = Url::parse(text).map_err(|error| wrong(text, error))?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong(text, "it names no bucket or container, as s3://BUCKET/PATH does"));
+    }
     if url.password().is_some() || url.query().is_some() {
         return Err(wrong(text, "credentials belong in the options, not in the URL"));
     }
@@ -165,6 +168,8 @@ mod tests {
             "",
             " ",
             "s3:bucket",
+            "s3://",
+            "az:///path",
             "ftp://host/path",
             "http://host/path",
             "https://example.com/path",

@@ -35,10 +35,10 @@ impl ScratchFolder {
         let parent = inside.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let making = tokio::task::spawn_blocking(move || {
             abandoned::clear(&parent);
-            make(&parent).map_err(|source| Error::File {
-                path: parent,
-                what: "made a scratch folder in",
-                source,
+            make(&parent).map_err(|source| {
+                // The path of what could not be made says no more than its parent.
+                let source = io::Error::from(source.kind());
+                Error::File { path: parent, what: "a place for scratch servers", source }
             })
         });
         making.await.map_err(thread::broken)?

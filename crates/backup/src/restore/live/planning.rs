@@ -115,6 +115,9 @@ impl LiveRestore {
     }
 
     async fn judge_room(&self, plan: &mut LivePlan, looked: &Looked) -> Result<()> {
+        if plan.comes.keys == 0 || !looked.refusals.is_empty() {
+            return Ok(());
+        }
         let mut room = judge(&looked.facts, plan.comes.memory_bytes);
         // What is there already takes no more room; it is looked for only where that matters.
         if matches!(room, Room::Short(_)) && plan.refusals.is_empty() {

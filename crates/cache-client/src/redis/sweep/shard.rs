@@ -253,11 +253,7 @@ impl Shard {
 }
 
 pub(crate) fn no_replica(node: &NodeAddress) -> Error {
-    Error::Unsupported {
-        node: node.clone(),
-        capability: crate::Capability::Scan,
-        reason: "a replica was asked for, and none is known".to_owned(),
-    }
+    Error::NoReplica { node: node.clone() }
 }
 
 /// The first replica that is on line, as INFO of the primary tells of it: `slave0:ip=…,port=…,state=online,…`.
