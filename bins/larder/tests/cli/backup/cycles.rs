@@ -25,6 +25,7 @@ fn daily_makes_and_prunes_weekly_verifies_monthly_drills() {
         let jobs: Vec<&str> =
             daily["jobs"].as_array().into_iter().flatten().filter_map(|job| job["job"].as_str()).collect();
         ensure!(jobs == ["health", "collect", "backup", "prune"], "{daily:#}");
+        ensure!(daily["jobs"][3]["summary"] == "2 of 3 backups were removed", "{daily:#}");
         let after = listed(&larder)?;
         ensure!(after.len() == 1 && !before.contains(&after[0]), "{before:?}, then {after:?}");
 
