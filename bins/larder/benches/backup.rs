@@ -8,6 +8,7 @@
 //! cache, and everything is done in turns. Set by the environment:
 //!
 //! - `LARDER_BENCH_KEYS`: 300,000; 5,000,000 make an RDB file of 2 GB;
+//! - `LARDER_BENCH_LEVEL`: how hard `larder backup create` compresses; its own default where it is not set;
 //! - `LARDER_BENCH_ROUNDS`: how often everything is done, 3, of which the median counts.
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -97,9 +98,11 @@ impl Bench {
                 fs::remove_dir_all(&repository)?;
             }
             let url = self.server.url();
+            let level = env::var("LARDER_BENCH_LEVEL").map(|level| format!(" --level {level}"));
             let create = format!(
-                "--cache {url} backup create --rate max --source replication --repository {}",
-                repository.display()
+                "--cache {url} backup create --rate max --source replication --repository {}{}",
+                repository.display(),
+                level.unwrap_or_default()
             );
             self.settle()?;
             self.time_larder(ours, &create)?;
