@@ -1,0 +1,5 @@
+//! Jobs and series on made histories.
+
+mod history_series;
+mod optimize;
+mod support;
