@@ -246,13 +246,14 @@ impl HistorySeries {
         let mut told = Rates::default();
         let anew = breaks.iter().filter(|found| found.what != Break::Flushed);
         for found in anew {
-            let before = rest.until(found.until);
-            if before.is_empty() {
+            let (before, after) = (rest.until(found.until), rest.since(found.until));
+            // What happened before the first measurement, or behind the last one, spoils no interval.
+            if before.is_empty() || after.is_empty() {
                 continue;
             }
             told = told.followed_by(&rates(&before));
             told.resets += 1;
-            rest = rest.since(found.until);
+            rest = after;
         }
         told = told.followed_by(&rates(&rest));
         if told.resets > 0 {

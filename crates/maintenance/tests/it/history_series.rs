@@ -196,8 +196,7 @@ async fn the_guides_files_are_read_whatever_order_they_come_in() {
 async fn a_damaged_file_is_named_and_hides_nothing_else() {
     let stores = Stores::of(&snapshots(0..300, calm));
     let path = stores.folder.path().join("metrics/cache_metrics_2026-03-15.json");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, &text[..text.len() / 2]).unwrap();
+    fs::write(&path, "{").unwrap();
     let (_, files) = stores.series().nth(1).unwrap();
     let told = files.noted("hits", None, None, None).await.unwrap();
     assert_eq!(told.series.len(), 144 + 12, "the days before and behind are there");

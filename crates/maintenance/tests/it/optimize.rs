@@ -65,7 +65,7 @@ async fn a_restart_is_left_out_and_told_and_is_the_cause_of_the_anomaly() {
             if step < restart { calm(step) } else { Measured::after(((step - restart) * STEP).unsigned_abs() + 60) };
         measured.used_memory += wobble(step);
         if step >= restart {
-            measured.used_memory /= 10;
+            (measured.used_memory, measured.rss) = (measured.used_memory / 10, measured.rss / 10);
             // Whoever asks finds nothing yet.
             let cold = measured.hits.min(90 * 3_600 * 3) / 2;
             measured.hits -= cold;

@@ -1,6 +1,6 @@
 //! What the tests are made of.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_maintenance::HistorySeries;
@@ -44,9 +44,7 @@ impl Stores {
         let sqlite = SqliteStore::open(folder.path().join("metrics.sqlite"), Retention::default()).unwrap();
         sqlite.append_all(snapshots).unwrap();
         let files = daily_files(folder.path());
-        for snapshot in snapshots {
-            files.append_blocking(snapshot).unwrap();
-        }
+        write_days(files.folder(), snapshots);
         let each: [(&'static str, Arc<dyn MetricsStore>); 2] =
             [("sqlite", Arc::new(sqlite)), ("daily files", Arc::new(files))];
         Self { folder, each }
@@ -63,4 +61,20 @@ pub(crate) fn daily_files(folder: &Path) -> DailyFiles {
     let mut retention = DailyRetention::default();
     retention.earlier_spacing = Duration::ZERO;
     DailyFiles::new(folder.join("metrics"), retention)
+}
+
+/// Writes the files of all days at once: the newest snapshot of a day with the others in `earlier`.
+fn write_days(folder: &Path, snapshots: &[Snapshot]) {
+    fs::create_dir_all(folder).unwrap();
+    let mut days: BTreeMap<&str, Vec<&Snapshot>> = BTreeMap::new();
+    for snapshot in snapshots {
+        days.entry(&snapshot.date[..10]).or_default().push(snapshot);
+    }
+    for (day, mut of_day) in days {
+        of_day.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
+        let newest = of_day.pop().unwrap();
+        let mut file = serde_json::to_value(newest).unwrap();
+        file["earlier"] = serde_json::to_value(of_day).unwrap();
+        fs::write(folder.join(format!("cache_metrics_{day}.json")), file.to_string()).unwrap();
+    }
 }
