@@ -89,6 +89,9 @@ fn evidence(Evidence { name, value, unit, .. }: &Evidence) -> String {
         EvidenceValue::Count(count) => count.to_string(),
         EvidenceValue::Number(number) => match unit {
             Some(Unit::Ratio) => format!("{number:.3}"),
+            Some(Unit::Milliseconds) => format!("{} ms", format::number(*number)),
+            Some(Unit::PerSecond) => format!("{} a second", format::number(*number)),
+            Some(Unit::Seconds) => format::time(*number),
             unit => format::metric(*number, *unit),
         },
         EvidenceValue::Text(text) => text.clone(),

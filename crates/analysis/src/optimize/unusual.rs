@@ -62,13 +62,11 @@ fn episodes(figure: &Figure, facts: &OptimizeFacts, notes: &mut Vec<String>) -> 
 fn finding(figure: &Figure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
     let cause = cause(figure, episode, facts);
     let subject = facts.cache.as_deref().unwrap_or("cache");
-    let bound = if episode.direction == Direction::Above { episode.upper } else { episode.lower };
     let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject)
-        .saying(format!("{} {}", message(figure, episode, bound), because(cause.as_ref(), facts)))
+        .saying(format!("{} {}", message(figure, episode), because(cause.as_ref(), facts)))
         .with_evidence("figure", figure.name, None)
         .with_evidence("measured", episode.value, figure.unit)
         .with_evidence("expected", episode.expected, figure.unit)
-        .with_evidence("no_alarm_up_to", bound, figure.unit)
         .with_evidence("standard_deviations_off", episode.score, None);
     let kind = cause.as_ref().map(|(_, cause)| cause.kind);
     for moved in cause.iter().flat_map(|(_, cause)| &cause.evidence) {
@@ -87,7 +85,7 @@ fn cause<'a>(figure: &Figure, episode: &Anomaly, facts: &'a OptimizeFacts) -> Op
     })
 }
 
-fn message(figure: &Figure, episode: &Anomaly, bound: f64) -> String {
+fn message(figure: &Figure, episode: &Anomaly) -> String {
     let (from, until) = (episode.from, episode.until + figure.width);
     let until = if from.date_naive() == until.date_naive() { until.format("%H:%M") } else { until.format("%F %H:%M") };
     let time = if episode.from == episode.until && figure.width.is_zero() {
@@ -99,16 +97,15 @@ fn message(figure: &Figure, episode: &Anomaly, bound: f64) -> String {
         Basis::Value => figure.name.to_owned(),
         Basis::Level => format!("median of six hours of the {}", figure.name),
     };
-    let (far, limit) = match episode.direction {
-        Direction::Above => ("up to", "above"),
-        Direction::Below => ("down to", "below"),
+    let far = match episode.direction {
+        Direction::Above => "up to",
+        Direction::Below => "down to",
     };
     let number = |value| number(value, figure.unit);
     format!(
-        "{time} the {what} went {far} {}, where {} was expected and anything {limit} {} is out of the ordinary.",
+        "{time} the {what} went {far} {}, where {} was expected.",
         number(episode.value),
         number(episode.expected),
-        number(bound),
     )
 }
 

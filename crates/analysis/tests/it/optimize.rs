@@ -357,9 +357,9 @@ fn the_hour_of_a_hit_rate_counts_for_the_cause() {
 #[test]
 fn no_more_than_five_anomalies_of_a_figure_are_told() {
     let mut facts = facts();
-    // Each is greater than those before, so that none of them is usual.
-    let spike = |hour: f64| (hour >= 0.0 && hour.rem_euclid(20.0) < 0.5).then_some(10.0 + hour * hour);
-    facts.watched.latency_ms = watched(|hour| spike(hour).unwrap_or(1.0));
+    // Each is far greater than those before, so that none of them is usual.
+    let spike = |hour: f64| (hour >= 0.0 && hour.rem_euclid(23.0) < 0.5).then_some(20.0 * (hour / 8.0).exp2());
+    facts.watched.latency_ms = watched(|hour| spike(hour).unwrap_or(1.0 + (hour * 7.0).rem_euclid(13.0) / 100.0));
     let judged = judged(&facts);
     assert_eq!(judged.findings.len(), 5, "{:#?}", messages(&judged));
     assert!(judged.notes.iter().any(|note| note.contains("that were less far off are not told")), "{:?}", judged.notes);

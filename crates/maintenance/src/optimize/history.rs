@@ -64,6 +64,7 @@ pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: Da
     let last = history.last_snapshot(from, until).await?;
     let breaks = breaks_of_cache(&nodes, last.as_ref());
     let mut reader = Reader { history, from, until, notes: Vec::new(), damaged: BTreeSet::new() };
+    reader.say_what_happened(&nodes);
     let mut facts = OptimizeFacts::unseen(from, until);
     let first = reader.cache(&mut facts, &nodes, &breaks).await?;
     for node in &nodes {
@@ -71,7 +72,6 @@ pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: Da
     }
     facts.watched = reader.watched(learned_from, &nodes, &breaks).await?;
     facts.families = reader.families().await?;
-    reader.say_what_happened(&nodes);
     let damaged: Vec<String> = reader.damaged.into_iter().collect();
     reader.notes.retain(|note| !damaged.contains(note));
     facts.notes = reader.notes;
