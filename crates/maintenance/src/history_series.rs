@@ -153,11 +153,7 @@ impl HistorySeries {
     ///
     /// # Errors
     /// The history cannot be read at all.
-    pub async fn last_snapshot(
-        &self,
-        from: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Option<Snapshot>> {
+    pub async fn last_snapshot(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Snapshot>> {
         Ok(self.store.read(&self.newest(from, until).await?).await?.snapshots.pop())
     }
 

@@ -323,7 +323,10 @@ mod tests {
             ("[metrics]\nfoldr = \"x\"\n", ":2:1: unknown key `foldr`; is `folder` meant?"),
             ("timeout = \"soon\"\n", ":1:11: "),
             ("[health.thresholds]\nhit_rate_min = 70\n", "must lie between 0 and 1"),
-            ("[optimize.thresholds]\nhit_rate = 0.7\n", ":2:1: unknown key `hit_rate`; is `hit_rate_min` meant?"),
+            (
+                "[optimize.thresholds]\nhit_rate = 0.7\n",
+                ":2:1: unknown key `hit_rate`; is `hit_rate_min` meant?",
+            ),
             ("[optimize.thresholds]\nlatency_max_ms = -1\n", ":2:"),
             ("cache = \n", ":1:"),
         ] {

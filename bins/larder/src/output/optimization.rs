@@ -33,7 +33,8 @@ fn figures(found: &Optimization) -> String {
     let mut table = table::table(&["figure", "mean", "lowest", "highest", "95 of 100 below", "trend"]);
     let dash = || "-".to_owned();
     if let Some(known) = found.hit_rate_analysis.known() {
-        let [mean, min, max] = [known.average_hit_rate, known.min_hit_rate, known.max_hit_rate].map(format::percent);
+        let [mean, min, max] =
+            [known.average_hit_rate, known.min_hit_rate, known.max_hit_rate].map(format::percent);
         table.add_row(["hit rate".to_owned(), mean, min, max, dash(), known.trend.to_string()]);
     }
     if let Some(known) = found.latency_analysis.known() {
@@ -45,7 +46,8 @@ fn figures(found: &Optimization) -> String {
     if let Some(known) = found.memory_analysis.known() {
         let bytes = |value| format::metric(value, Some(Unit::Bytes));
         let [mean, min, max] =
-            [known.average_used_memory_bytes, known.min_used_memory_bytes, known.max_used_memory_bytes].map(bytes);
+            [known.average_used_memory_bytes, known.min_used_memory_bytes, known.max_used_memory_bytes]
+                .map(bytes);
         let trend = match known.growth_bytes_per_day {
             Some(growth) if growth > 0.0 => format!("{}, {} a day", known.trend, bytes(growth)),
             Some(growth) if growth < 0.0 => format!("{}, -{} a day", known.trend, bytes(-growth)),
@@ -53,7 +55,11 @@ fn figures(found: &Optimization) -> String {
         };
         table.add_row(["memory".to_owned(), mean, min, max, dash(), trend]);
         if let Some(share) = known.memory_usage_ratio {
-            let limit = if known.memory_pressure == Some(true) { "above the threshold" } else { "below the threshold" };
+            let limit = if known.memory_pressure == Some(true) {
+                "above the threshold"
+            } else {
+                "below the threshold"
+            };
             let fullest = "share of maxmemory, fullest node".to_owned();
             table.add_row([fullest, dash(), dash(), dash(), format::percent(share), limit.to_owned()]);
         }
@@ -85,19 +91,24 @@ fn write_finding(text: &mut String, finding: &Finding) {
 }
 
 fn evidence(Evidence { name, value, unit, .. }: &Evidence) -> String {
-    let value = match value {
-        EvidenceValue::Count(count) => count.to_string(),
-        EvidenceValue::Number(number) => match unit {
-            Some(Unit::Ratio) => format!("{number:.3}"),
-            Some(Unit::Milliseconds) => format!("{} ms", format::number(*number)),
-            Some(Unit::PerSecond) => format!("{} a second", format::number(*number)),
-            Some(Unit::Seconds) => format::time(*number),
-            unit => format::metric(*number, *unit),
-        },
-        EvidenceValue::Text(text) => text.clone(),
-        other => format!("{other:?}"),
-    };
-    format!("{name} {value}")
+    match value {
+        EvidenceValue::Count(count) => format!("{name} {count}"),
+        EvidenceValue::Number(number) => format!("{name} {}", figure(name, *number, *unit)),
+        EvidenceValue::Text(text) => format!("{name} {text}"),
+        other => format!("{name} {other:?}"),
+    }
+}
+
+/// A unit that the name says already is not said again.
+fn figure(name: &str, number: f64, unit: Option<Unit>) -> String {
+    match unit {
+        Some(Unit::Milliseconds) if !name.ends_with("_ms") => format!("{} ms", format::number(number)),
+        Some(Unit::PerSecond) if !name.ends_with("_per_second") => {
+            format!("{} a second", format::number(number))
+        }
+        Some(Unit::Seconds) => format::time(number),
+        unit => format::metric(number, unit),
+    }
 }
 
 fn write_list(text: &mut String, heading: &str, list: &[String]) {

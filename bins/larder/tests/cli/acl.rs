@@ -167,6 +167,7 @@ const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
 const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
 const AUDIT: &str = "`audit` on a server, or behind Sentinel";
 const OPTIMIZE: &str = "`optimize` on a server, or behind Sentinel";
+const OPTIMIZE_CLUSTER: &str = "`optimize` on a cluster";
 const CLUSTER: &str = "the same on a cluster";
 const SENTINEL: &str = "the same, on the Sentinels";
 
@@ -209,6 +210,21 @@ async fn the_line_for_optimize_suffices() {
         ensure!(!skipped.iter().any(|(what, _)| what.contains("slow log")), "{skipped:#?}");
         let refused = refused(&server)?;
         ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+
+        let cluster = TestCluster::start(program, 0)?;
+        let rights = [rights(OPTIMIZE)?, more_rights(OPTIMIZE_CLUSTER)?].concat();
+        for server in &cluster.servers {
+            allow(server, &rights)?;
+        }
+        let larder = logged_in(&cluster.url());
+        larder.ends(0, &["collect"])?;
+        let found = larder.ends(0, &["--output", "json", "optimize"])?.json()?;
+        let skipped = self::skipped(&found);
+        ensure!(!skipped.iter().any(|(what, _)| what.contains("slow log")), "{skipped:#?}");
+        for server in &cluster.servers {
+            let refused = self::refused(server)?;
+            ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+        }
         Ok(())
     })
     .await;

@@ -87,7 +87,9 @@ async fn a_history_and_a_live_server_give_findings_and_a_report() {
         for id in ["optimize.policy_refuses_writes", "optimize.connection_churn", "optimize.slow_commands"] {
             ensure!(of_node.iter().any(|known| known == id), "{id}: {found:#}");
         }
-        ensure!(found["findings"][0]["severity"] == "warning" || found["findings"][0]["severity"] == "critical");
+        ensure!(
+            found["findings"][0]["severity"] == "warning" || found["findings"][0]["severity"] == "critical"
+        );
         let slow: Vec<&str> = found["findings"]
             .as_array()
             .into_iter()
@@ -106,7 +108,9 @@ async fn a_history_and_a_live_server_give_findings_and_a_report() {
         run.says("optimization_report_")?;
 
         let people = larder.ends(0, &["optimize"])?;
-        for words in ["hit rate", "50.0 %", "stable", "seen: ", "do: ", "then: ", "risk: ", "notes\n", "skipped\n"] {
+        for words in
+            ["hit rate", "50.0 %", "stable", "seen: ", "do: ", "then: ", "risk: ", "notes\n", "skipped\n"]
+        {
             people.says(words)?;
         }
         people.says("single big and hot keys: the history holds families, not keys")
@@ -122,7 +126,10 @@ async fn what_is_blocked_is_skipped_with_the_reason() {
         let found = larder.ends(0, &["--output", "json", "optimize"])?.json()?;
         let skipped = skipped(&found);
         let slow_log = format!("slow log of {}", server.node());
-        ensure!(skipped.iter().any(|(what, why)| *what == slow_log && why.contains("SLOWLOG")), "{skipped:#?}");
+        ensure!(
+            skipped.iter().any(|(what, why)| *what == slow_log && why.contains("SLOWLOG")),
+            "{skipped:#?}"
+        );
         ensure!(ids(&found).contains(&"optimize.policy_refuses_writes"), "INFO has the policy: {found:#}");
 
         let renamed = TestServer::builder(program)
@@ -192,7 +199,8 @@ fn how_much_is_judged_and_what_is_recommended_can_be_chosen() -> Result<()> {
     larder.ends(0, &["optimize", "--no-report"])?;
     ensure!(!report_path(&larder).exists());
     let lookups = |days: &str| -> Result<f64> {
-        let found = larder.ends(0, &["--output", "json", "optimize", "--no-report", "--days", days])?.json()?;
+        let found =
+            larder.ends(0, &["--output", "json", "optimize", "--no-report", "--days", days])?.json()?;
         found["hit_rate_analysis"]["lookups"].as_f64().context("look-ups")
     };
     let (day, week) = (lookups("1")?, lookups("7")?);
@@ -224,7 +232,8 @@ fn a_damaged_part_of_the_history_is_named() -> Result<()> {
         let day = snapshot.date.get(..10).context("a day")?;
         fs::write(folder.join(format!("cache_metrics_{day}.json")), serde_json::to_string(&snapshot)?)?;
     }
-    let broken = folder.join(format!("cache_metrics_{}.json", (Utc::now() - TimeDelta::days(3)).format("%Y-%m-%d")));
+    let broken =
+        folder.join(format!("cache_metrics_{}.json", (Utc::now() - TimeDelta::days(3)).format("%Y-%m-%d")));
     fs::write(&broken, "{")?;
     let run = larder.run(&["optimize"])?;
     ensure!(run.code == 4, "{run:#?}");

@@ -1,7 +1,7 @@
 //! What was left out, in few words.
 
 use super::{FEWEST, OptimizeFacts};
-use crate::wording::counted;
+use crate::{TimeSeries, wording::counted};
 
 /// So many are named one by one.
 const MOST_NAMED: usize = 3;
@@ -9,7 +9,7 @@ const MOST_NAMED: usize = 3;
 /// Says what it takes where there is hardly anything to judge.
 pub(super) fn shortage(facts: &OptimizeFacts) -> Option<String> {
     let told = [&facts.hit_ratio, &facts.latency_ms, &facts.used_memory_bytes];
-    let of_cache = told.into_iter().map(|series| series.len());
+    let of_cache = told.map(TimeSeries::len).into_iter();
     let of_rates = [&facts.hits, &facts.operations].map(|rates| rates.series.len());
     let of_nodes = facts.nodes.iter().map(|node| node.used_memory_bytes.len());
     let most = of_cache.chain(of_rates).chain(of_nodes).max().unwrap_or_default();
@@ -63,6 +63,9 @@ mod tests {
         assert_eq!(told(&["a: gone", "b: here", "a: gone", "c: gone"]), ["a, c: gone", "b: here"]);
         assert_eq!(told(&["a: x", "b: x", "c: x"]), ["a, b, c: x"]);
         assert_eq!(told(&["a: x", "b: x", "c: x", "d: x"]), ["a, b and 2 more: x"]);
-        assert_eq!(told(&["no subject", "no subject", "metric of h:1: x"]), ["no subject", "metric of h:1: x"]);
+        assert_eq!(
+            told(&["no subject", "no subject", "metric of h:1: x"]),
+            ["no subject", "metric of h:1: x"]
+        );
     }
 }

@@ -140,15 +140,19 @@ fn slow(
     let longest = entries.iter().map(|entry| entry.duration).max().unwrap_or_default();
     let severity = if longest >= FELT { Severity::Warning } else { Severity::Info };
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let time = |time: Duration| format!("{:.*} ms", if time < MILLISECOND { 3 } else { 1 }, milliseconds(time));
+    let time =
+        |time: Duration| format!("{:.*} ms", if time < MILLISECOND { 3 } else { 1 }, milliseconds(time));
     let (recommendation, risk) = instead(command);
     Finding::new(ids::SLOW_COMMANDS, severity, node.node.to_string())
-        .saying(format!(
-            "{command} with {shape} is in the slow log {}, at most for {} and together for {}.",
-            if entries.len() == 1 { "once".to_owned() } else { format!("{} times", entries.len()) },
-            time(longest),
-            time(sum),
-        ))
+        .saying(match entries {
+            [_] => format!("{command} with {shape} is in the slow log once, for {}.", time(longest)),
+            _ => format!(
+                "{command} with {shape} is in the slow log {} times, at most for {} and together for {}.",
+                entries.len(),
+                time(longest),
+                time(sum)
+            ),
+        })
         .with_evidence("command", command, None)
         .with_evidence("shape", shape, None)
         .with_evidence("entries", entries.len() as u64, Unit::Count)

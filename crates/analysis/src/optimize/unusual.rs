@@ -77,7 +77,11 @@ fn finding(figure: &Figure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding
 }
 
 /// The first node of which something moved with it.
-fn cause<'a>(figure: &Figure, episode: &Anomaly, facts: &'a OptimizeFacts) -> Option<(&'a NodeAddress, Cause)> {
+fn cause<'a>(
+    figure: &Figure,
+    episode: &Anomaly,
+    facts: &'a OptimizeFacts,
+) -> Option<(&'a NodeAddress, Cause)> {
     let mut time = *episode;
     time.until += figure.width;
     facts.watched.surroundings.iter().find_map(|(node, surroundings)| {
@@ -87,7 +91,11 @@ fn cause<'a>(figure: &Figure, episode: &Anomaly, facts: &'a OptimizeFacts) -> Op
 
 fn message(figure: &Figure, episode: &Anomaly) -> String {
     let (from, until) = (episode.from, episode.until + figure.width);
-    let until = if from.date_naive() == until.date_naive() { until.format("%H:%M") } else { until.format("%F %H:%M") };
+    let until = if from.date_naive() == until.date_naive() {
+        until.format("%H:%M")
+    } else {
+        until.format("%F %H:%M")
+    };
     let time = if episode.from == episode.until && figure.width.is_zero() {
         format!("At {}", from.format("%F %H:%M UTC"))
     } else {

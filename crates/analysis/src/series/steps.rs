@@ -151,7 +151,11 @@ mod tests {
     #[test]
     fn a_day_without_its_evening_is_no_day() {
         let summary = Summary::of(&hourly(2..(5 * 24 - 3)), Duration::days(1), Summarise::Mean);
-        assert_eq!((summary.values.len(), summary.incomplete), (4, 1), "22 of 24 hours are enough, 21 are not");
+        assert_eq!(
+            (summary.values.len(), summary.incomplete),
+            (4, 1),
+            "22 of 24 hours are enough, 21 are not"
+        );
     }
 
     #[test]

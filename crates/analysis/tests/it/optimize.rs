@@ -87,7 +87,11 @@ fn where_nothing_was_measured_nothing_is_claimed() {
         assert_eq!(json[analysis], serde_json::json!({"status": "no_data"}), "{analysis}");
     }
     assert!(none.findings.is_empty() && none.recommendations.is_empty());
-    assert!(none.notes[0].starts_with("not enough data, with 0 measurements in this time"), "{:?}", none.notes);
+    assert!(
+        none.notes[0].starts_with("not enough data, with 0 measurements in this time"),
+        "{:?}",
+        none.notes
+    );
     assert_eq!(none.skipped.iter().filter(|skipped| skipped.what.starts_with("analysis of")).count(), 4);
     assert!(none.skipped.iter().any(|skipped| skipped.what == "slow log of a:1"));
 }
@@ -304,7 +308,10 @@ fn what_was_out_of_the_ordinary_is_told_with_its_cause() {
     let unexplained = judged(&facts);
     assert_eq!(found(&facts), ["optimize.anomaly"]);
     let words = messages(&unexplained)[0];
-    assert!(words.starts_with("At 2025-10-11 11:00 UTC the latency went up to 30.00 ms, where 1.0"), "{words}");
+    assert!(
+        words.starts_with("At 2025-10-11 11:00 UTC the latency went up to 30.00 ms, where 1.0"),
+        "{words}"
+    );
     assert!(words.ends_with("What else moved then is not in the history."), "{words}");
 
     let calm = Surroundings::default().with("node_clients", watched(|_| 5.0));
@@ -345,9 +352,12 @@ fn the_hour_of_a_hit_rate_counts_for_the_cause() {
     let mut facts = facts();
     facts.watched.hits = rates(&counted.iter().map(|(at, hits, _)| (*at, *hits)).collect());
     facts.watched.misses = rates(&counted.iter().map(|(at, _, misses)| (*at, *misses)).collect());
-    let uptime = steps.map(|step| (at(step), f64::from(if step < 303 { step + 1_000_000 } else { step - 303 })));
-    facts.watched.surroundings =
-        vec![(NodeAddress::new("a:1"), Surroundings::default().with("node_uptime_seconds", uptime.collect()))];
+    let uptime =
+        steps.map(|step| (at(step), f64::from(if step < 303 { step + 1_000_000 } else { step - 303 })));
+    facts.watched.surroundings = vec![(
+        NodeAddress::new("a:1"),
+        Surroundings::default().with("node_uptime_seconds", uptime.collect()),
+    )];
     let judged = judged(&facts);
     let words = messages(&judged);
     assert!(words.len() == 1 && words[0].contains("the hit rate went down to"), "{words:#?}");
@@ -358,11 +368,17 @@ fn the_hour_of_a_hit_rate_counts_for_the_cause() {
 fn no_more_than_five_anomalies_of_a_figure_are_told() {
     let mut facts = facts();
     // Each is far greater than those before, so that none of them is usual.
-    let spike = |hour: f64| (hour >= 0.0 && hour.rem_euclid(23.0) < 0.5).then_some(20.0 * (hour / 8.0).exp2());
-    facts.watched.latency_ms = watched(|hour| spike(hour).unwrap_or(1.0 + (hour * 7.0).rem_euclid(13.0) / 100.0));
+    let spike =
+        |hour: f64| (hour >= 0.0 && hour.rem_euclid(23.0) < 0.5).then_some(20.0 * (hour / 8.0).exp2());
+    facts.watched.latency_ms =
+        watched(|hour| spike(hour).unwrap_or(1.0 + (hour * 7.0).rem_euclid(13.0) / 100.0));
     let judged = judged(&facts);
     assert_eq!(judged.findings.len(), 5, "{:#?}", messages(&judged));
-    assert!(judged.notes.iter().any(|note| note.contains("that were less far off are not told")), "{:?}", judged.notes);
+    assert!(
+        judged.notes.iter().any(|note| note.contains("that were less far off are not told")),
+        "{:?}",
+        judged.notes
+    );
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Reader<'_> {
 
     /// Memory is filled anew where any of the servers was emptied.
     fn since_emptied(&mut self, memory: TimeSeries, nodes: &[Node]) -> TimeSeries {
-        let emptied = nodes.iter().flat_map(|node| &node.breaks).filter(|found| found.what != Break::CountersReset);
+        let emptied =
+            nodes.iter().flat_map(|node| &node.breaks).filter(|found| found.what != Break::CountersReset);
         let Some(last) = emptied.max_by_key(|found| found.until) else { return memory };
         if memory.first().is_none_or(|first| first.at >= last.until) {
             return memory;
@@ -142,18 +143,15 @@ impl Reader<'_> {
         known.expired = self.rate("node_expired_keys", of, &node.breaks).await?;
         known.connections = self.rate("node_connections", of, &node.breaks).await?;
         let last = last.and_then(|last| last.nodes.iter().find(|told| told.node == node.address));
-        known.policy = last.and_then(larder_metrics_model::NodeSnapshot::facts).and_then(|facts| facts.memory.policy);
-        let is_measured = !known.used_memory_bytes.is_empty() || !known.keys.is_empty() || !known.clients.is_empty();
+        known.policy =
+            last.and_then(larder_metrics_model::NodeSnapshot::facts).and_then(|facts| facts.memory.policy);
+        let is_measured =
+            !known.used_memory_bytes.is_empty() || !known.keys.is_empty() || !known.clients.is_empty();
         Ok(is_measured.then_some(known))
     }
 
     /// Gaps and damage from before the time that is looked at are nobody's concern now.
-    async fn watched(
-        &self,
-        from: DateTime<Utc>,
-        nodes: &[Node],
-        breaks: &[SeriesBreak],
-    ) -> Result<Watched> {
+    async fn watched(&self, from: DateTime<Utc>, nodes: &[Node], breaks: &[SeriesBreak]) -> Result<Watched> {
         let (from, until) = (Some(from), Some(self.until));
         let rate = async |metric| Ok(self.history.rate(metric, None, breaks, from, until).await?.rates);
         let series = |metric, node| self.history.metric(metric, node, from, until);
@@ -179,7 +177,9 @@ impl Reader<'_> {
 
     async fn families(&mut self) -> Result<Vec<FamilyUse>> {
         let oldest = self.until - OLDEST_KEY_REPORT;
-        let Some(keyspace) = self.history.last_keyspace(oldest, self.until).await? else { return Ok(Vec::new()) };
+        let Some(keyspace) = self.history.last_keyspace(oldest, self.until).await? else {
+            return Ok(Vec::new());
+        };
         let Some(at) = keyspace.time() else { return Ok(Vec::new()) };
         if at < self.from {
             self.notes.push(format!("families of keys: as they were seen {}", at.format("%F %H:%M UTC")));
@@ -200,7 +200,12 @@ impl Reader<'_> {
         Ok(noted.series)
     }
 
-    async fn rate(&mut self, metric: &str, node: Option<&NodeAddress>, breaks: &[SeriesBreak]) -> Result<Rates> {
+    async fn rate(
+        &mut self,
+        metric: &str,
+        node: Option<&NodeAddress>,
+        breaks: &[SeriesBreak],
+    ) -> Result<Rates> {
         let (from, until) = (Some(self.from), Some(self.until));
         let noted = self.history.rate(metric, node, breaks, from, until).await?;
         self.keep(noted.notes, &noted.damaged);

@@ -41,7 +41,8 @@ impl OptimizeJob {
         let Some(files) = self.reports.clone() else { return Ok(None) };
         let text = serde_json::to_string_pretty(optimization).map_err(|error| with_causes(&error))?;
         let report = ReportFile::Optimization(at.date_naive());
-        let written = tokio::task::spawn_blocking(move || files.write_report_blocking(report, &(text + "\n"))).await;
+        let written =
+            tokio::task::spawn_blocking(move || files.write_report_blocking(report, &(text + "\n"))).await;
         match written {
             Ok(Ok(path)) => Ok(Some(path)),
             Ok(Err(error)) => Err(format!("the report is not written: {}", with_causes(&error))),

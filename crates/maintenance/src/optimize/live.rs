@@ -6,9 +6,7 @@ use chrono::DateTime;
 use futures_util::future;
 use larder_analysis::{NodeHistory, OptimizeFacts, SlowCommand};
 use larder_cache_client::{CacheClient, Error, Server};
-use larder_metrics_model::{
-    Failure, NodeAddress, NodeKind, Observed, ServerFacts, Skipped, SlowLogEntry,
-};
+use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ServerFacts, Skipped, SlowLogEntry};
 
 use crate::deadline::{Deadline, observed};
 

@@ -5,6 +5,7 @@ use std::{fs, sync::Arc};
 use chrono::TimeDelta;
 use larder_maintenance::HistorySeries;
 use larder_metrics_model::{Break, FamilyFigures, KeyspaceSnapshot, NodeAddress};
+use larder_metrics_store::{Retention, SqliteStore};
 use larder_test_support::Measured;
 
 use crate::support::{CACHE, STEP, Stores, at, calm, node, snapshots};
@@ -34,8 +35,7 @@ async fn caches_nodes_and_families_are_told() {
     for (name, store) in &stores.each {
         let mut keyspace = KeyspaceSnapshot::at(at(1).fixed_offset());
         keyspace.cache = Some(CACHE.to_owned());
-        keyspace.families =
-            vec![FamilyFigures::new("app:", 3), FamilyFigures::new(FamilyFigures::OTHER, 2)];
+        keyspace.families = vec![FamilyFigures::new("app:", 3), FamilyFigures::new(FamilyFigures::OTHER, 2)];
         store.append_keyspace(&keyspace).await.unwrap();
         let history = HistorySeries::new(Arc::clone(store), Some(CACHE.to_owned()));
         assert_eq!(history.caches().await.unwrap(), [CACHE, "redis://other:1"], "{name}");
@@ -56,7 +56,9 @@ async fn caches_nodes_and_families_are_told() {
 #[tokio::test]
 async fn what_names_no_cache_is_taken_along_where_there_is_no_other() {
     let mut unnamed = snapshots(0..3, calm);
-    unnamed.iter_mut().for_each(|snapshot| snapshot.cache = None);
+    for snapshot in &mut unnamed {
+        snapshot.cache = None;
+    }
     let named = snapshots(3..6, calm);
     let stores = Stores::of(&[unnamed, named].concat());
     for (name, history) in stores.series() {
@@ -91,7 +93,8 @@ async fn a_metric_is_of_its_range_and_ordered() {
 async fn a_restart_a_reset_and_a_flush_are_told() {
     for (name, history) in Stores::of(&snapshots(0..50, troubled)).series() {
         let breaks = history.breaks(&node(), None, None).await.unwrap();
-        let told: Vec<_> = breaks.iter().map(|found| (found.what.clone(), found.after, found.until)).collect();
+        let told: Vec<_> =
+            breaks.iter().map(|found| (found.what.clone(), found.after, found.until)).collect();
         let expected = [
             (Break::Restarted, at(19), at(20)),
             (Break::CountersReset, at(29), at(30)),
@@ -110,7 +113,11 @@ async fn memory_begins_anew_with_a_flush_and_not_with_a_reset() {
         let metric = "node_used_memory_bytes";
         let told = history.since_break(metric, &node(), &breaks, None, None).await.unwrap();
         assert_eq!((told.series.first().unwrap().at, told.series.len()), (at(40), 10), "{name}");
-        assert!(told.notes[0].ends_with("is left out, because all keys were removed then"), "{:?}", told.notes);
+        assert!(
+            told.notes[0].ends_with("is left out, because all keys were removed then"),
+            "{:?}",
+            told.notes
+        );
         let told = history.since_break(metric, &node(), &breaks[..2], None, None).await.unwrap();
         assert_eq!(told.series.first().unwrap().at, at(20), "{name}: a reset empties nothing");
         let told = history.since_break(metric, &node(), &breaks, Some(at(45)), None).await.unwrap();
@@ -131,7 +138,8 @@ async fn a_rate_leaves_out_where_the_counting_began_anew() {
             "{name}"
         );
         // A counter of the cache may rise over a restart of one of its servers; that it began anew is known from the server.
-        let risen = history.rate("node_expired_keys", Some(&node()), &breaks, Some(at(25)), Some(at(29))).await;
+        let risen =
+            history.rate("node_expired_keys", Some(&node()), &breaks, Some(at(25)), Some(at(29))).await;
         assert_eq!(risen.unwrap().rates.resets, 0, "{name}");
     }
 }
@@ -155,9 +163,11 @@ async fn gaps_are_noted_and_no_part_of_a_rate() {
 async fn points_that_sum_up_keep_counters_and_breaks_true() {
     // More than 76 days of ten minutes are read as hours.
     let days = 90 * 144;
-    let restarted = |step: i64| if step < 5_003 { calm(step) } else { Measured::after(((step - 5_003) * STEP).unsigned_abs() + 1) };
+    let restarted = |step: i64| {
+        if step < 5_003 { calm(step) } else { Measured::after(((step - 5_003) * STEP).unsigned_abs() + 1) }
+    };
     let folder = tempfile::tempdir().unwrap();
-    let sqlite = larder_metrics_store::SqliteStore::open(folder.path().join("m.sqlite"), Default::default()).unwrap();
+    let sqlite = SqliteStore::open(folder.path().join("m.sqlite"), Retention::default()).unwrap();
     sqlite.append_all(&snapshots(0..days, restarted)).unwrap();
     let history = HistorySeries::new(Arc::new(sqlite), Some(CACHE.to_owned()));
     let memory = history.metric("node_used_memory_bytes", Some(&node()), None, None).await.unwrap();
@@ -166,7 +176,10 @@ async fn points_that_sum_up_keep_counters_and_breaks_true() {
     assert_eq!(breaks.len(), 1, "{breaks:?}");
     let told = history.rate("node_hits", Some(&node()), &breaks, None, None).await.unwrap();
     assert_eq!(told.rates.resets, 1);
-    assert!(told.rates.series.values().all(|rate| (rate - 90.0).abs() < 1e-6), "no hour is made up over the restart");
+    assert!(
+        told.rates.series.values().all(|rate| (rate - 90.0).abs() < 1e-6),
+        "no hour is made up over the restart"
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,12 @@ async fn judged(stores: &Stores, now: DateTime<Utc>) -> Vec<(&'static str, Optim
     for (name, store) in &stores.each {
         let sources = OptimizeSources::found(Arc::clone(store), nobody().await).await.unwrap();
         let outcome = check_optimize(&sources, &OptimizeOptions::default(), now).await.unwrap();
-        assert_eq!(outcome.status, JobStatus::Done, "{name}: the live server is another one: {:?}", outcome.problems);
+        assert_eq!(
+            outcome.status,
+            JobStatus::Done,
+            "{name}: the live server is another one: {:?}",
+            outcome.problems
+        );
         judged.push((*name, outcome.optimization));
     }
     judged
@@ -53,7 +58,10 @@ async fn a_calm_week_has_no_findings() {
         assert!((operations.average_operations_per_second - 110.0).abs() < 1e-6, "{name}");
         assert!(found.notes.is_empty(), "{name}: {:?}", found.notes);
         let slow_log = found.skipped.iter().find(|skipped| skipped.what == "slow log of cache:6379").unwrap();
-        assert!(slow_log.reason.contains("no cache is named, and the history is of redis://cache:6379"), "{name}");
+        assert!(
+            slow_log.reason.contains("no cache is named, and the history is of redis://cache:6379"),
+            "{name}"
+        );
     }
 }
 
@@ -61,8 +69,11 @@ async fn a_calm_week_has_no_findings() {
 async fn a_restart_is_left_out_and_told_and_is_the_cause_of_the_anomaly() {
     let restart = 6 * 144;
     let stores = Stores::of(&snapshots(0..WEEK, |step| {
-        let mut measured =
-            if step < restart { calm(step) } else { Measured::after(((step - restart) * STEP).unsigned_abs() + 60) };
+        let mut measured = if step < restart {
+            calm(step)
+        } else {
+            Measured::after(((step - restart) * STEP).unsigned_abs() + 60)
+        };
         measured.used_memory += wobble(step);
         if step >= restart {
             (measured.used_memory, measured.rss) = (measured.used_memory / 10, measured.rss / 10);
@@ -77,12 +88,21 @@ async fn a_restart_is_left_out_and_told_and_is_the_cause_of_the_anomaly() {
         assert!(ids(&found).iter().all(|id| *id == "optimize.anomaly"), "{name}: {:?}", ids(&found));
         let words: Vec<&str> = found.findings.iter().map(|finding| finding.message.as_str()).collect();
         for figure in ["the hit rate went down to", "the memory went down to"] {
-            let told = words.iter().find(|words| words.contains(figure)).unwrap_or_else(|| panic!("{name}: {words:#?}"));
-            assert!(told.contains("The likely cause on cache:6379: the server was started anew before"), "{told}");
+            let told = words
+                .iter()
+                .find(|words| words.contains(figure))
+                .unwrap_or_else(|| panic!("{name}: {words:#?}"));
+            assert!(
+                told.contains("The likely cause on cache:6379: the server was started anew before"),
+                "{told}"
+            );
         }
         let memory = found.memory_analysis.known().unwrap();
         assert!(memory.max_used_memory_bytes < 60e6, "{name}: only what lies behind the restart is judged");
-        for words in ["is left out, because the server started anew then", "1 interval in which the counting began anew is left out"] {
+        for words in [
+            "is left out, because the server started anew then",
+            "1 interval in which the counting began anew is left out",
+        ] {
             assert!(found.notes.iter().any(|note| note.contains(words)), "{name}: {:#?}", found.notes);
         }
     }
@@ -135,8 +155,16 @@ async fn each_part_of_the_history_gets_to_its_finding() {
 async fn one_measurement_is_said_to_be_too_few() {
     for (name, found) in judged(&Stores::of(&snapshots(0..1, calm)), at(1)).await {
         assert!(found.findings.is_empty(), "{name}");
-        assert!(found.notes[0].starts_with("not enough data, with 1 measurement in this time"), "{name}: {:?}", found.notes);
-        assert!(found.notes.iter().any(|note| note.contains("too few to tell a trend, which takes 5")), "{:?}", found.notes);
+        assert!(
+            found.notes[0].starts_with("not enough data, with 1 measurement in this time"),
+            "{name}: {:?}",
+            found.notes
+        );
+        assert!(
+            found.notes.iter().any(|note| note.contains("too few to tell a trend, which takes 5")),
+            "{:?}",
+            found.notes
+        );
         assert!(found.skipped.iter().any(|skipped| skipped.what == "analysis of the operations"), "{name}");
     }
 }
@@ -155,7 +183,9 @@ async fn without_history_and_server_there_is_nothing_to_judge() {
 #[tokio::test]
 async fn which_cache_is_meant_has_to_be_clear() {
     let mut other = snapshots(2..4, calm);
-    other.iter_mut().for_each(|snapshot| snapshot.cache = Some("redis://other:1".to_owned()));
+    for snapshot in &mut other {
+        snapshot.cache = Some("redis://other:1".to_owned());
+    }
     let stores = Stores::of(&[snapshots(0..2, calm), other].concat());
     for (name, store) in &stores.each {
         let error = OptimizeSources::found(Arc::clone(store), nobody().await).await.unwrap_err();

@@ -28,7 +28,10 @@ pub(crate) fn calm(step: i64) -> Measured {
 }
 
 /// A snapshot a step, of what `measured` makes of each.
-pub(crate) fn snapshots(steps: impl Iterator<Item = i64>, measured: impl Fn(i64) -> Measured) -> Vec<Snapshot> {
+pub(crate) fn snapshots(
+    steps: impl Iterator<Item = i64>,
+    measured: impl Fn(i64) -> Measured,
+) -> Vec<Snapshot> {
     steps.map(|step| measured(step).snapshot(Some(CACHE), &node(), at(step))).collect()
 }
 
@@ -51,7 +54,8 @@ impl Stores {
     }
 
     pub(crate) fn series(&self) -> impl Iterator<Item = (&'static str, HistorySeries)> + '_ {
-        let of = |store: &Arc<dyn MetricsStore>| HistorySeries::new(Arc::clone(store), Some(CACHE.to_owned()));
+        let of =
+            |store: &Arc<dyn MetricsStore>| HistorySeries::new(Arc::clone(store), Some(CACHE.to_owned()));
         self.each.iter().map(move |(name, store)| (*name, of(store)))
     }
 }
