@@ -12,7 +12,7 @@ use super::{format, table, verdict};
 pub(crate) fn for_people(found: &Optimization) -> String {
     let window = &found.window;
     let mut text = format!(
-        "{}, {} to {}\n{}\n\n",
+        "{}, {} to {}\n{}\n",
         window.cache.as_deref().unwrap_or("a cache without a name"),
         window.from.format("%F %H:%M"),
         window.until.format("%F %H:%M UTC"),
@@ -23,10 +23,20 @@ pub(crate) fn for_people(found: &Optimization) -> String {
         write_finding(&mut text, finding);
     }
     write_list(&mut text, "notes", &found.notes);
-    let skipped: Vec<String> =
-        found.skipped.iter().map(|Skipped { what, reason }| format!("{what}: {reason}")).collect();
-    write_list(&mut text, "skipped", &skipped);
+    write_list(&mut text, "skipped", &skipped(&found.skipped));
     text
+}
+
+/// What was skipped for the same reason is named together.
+fn skipped(skipped: &[Skipped]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Skipped { what, reason } in skipped {
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, together)) => together.push(what),
+            None => reasons.push((reason, vec![what])),
+        }
+    }
+    reasons.iter().map(|(reason, together)| format!("{}: {reason}", together.join(", "))).collect()
 }
 
 fn figures(found: &Optimization) -> String {
@@ -79,7 +89,7 @@ fn figures(found: &Optimization) -> String {
             table.add_row([failed, format::percent(share), dash(), dash(), dash(), dash()]);
         }
     }
-    if table.is_empty() { String::new() } else { table::written(&table) }
+    if table.is_empty() { String::new() } else { format!("\n{}", table::written(&table)) }
 }
 
 fn write_finding(text: &mut String, finding: &Finding) {

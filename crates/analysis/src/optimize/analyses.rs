@@ -149,7 +149,7 @@ pub(super) fn hit_rate(
     let level = Level::of(told);
     if level.is_some() {
         notes.push(format!(
-            "hit rate: hits and misses are not counted, so {} of the rate since the counting began {} judged",
+            "hit rate: hits and misses between two measurements are not known, so {} of the rate since the counting began {} judged",
             counted(told.len() as u64, "measurement"),
             if told.len() == 1 { "is" } else { "are" },
         ));
@@ -222,9 +222,8 @@ pub(super) fn mostly_at_most(series: &TimeSeries) -> Option<f64> {
 /// The hit rate of each hour where there is a day of measurements, of each interval otherwise; only of those with enough look-ups
 /// to have one. Hits and misses are of the same moments.
 pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
-    let is_long = hits.series.span() >= std::time::Duration::from_hours(24);
     let step = hits.series.typical_step().unwrap_or_default();
-    let (hits, misses, step) = if is_long && step < Duration::hours(1) {
+    let (hits, misses, step) = if is_by_hour(hits) {
         (hourly(&hits.series), hourly(&misses.series), Duration::hours(1))
     } else {
         (hits.series.clone(), misses.series.clone(), step)
@@ -239,6 +238,12 @@ pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
         (sum > 0.0 && is_enough).then(|| (hit.at, hit.value / sum))
     };
     hits.observations().iter().filter_map(ratio).collect()
+}
+
+/// Tells whether hit rates are those of hours.
+pub(super) fn is_by_hour(hits: &Rates) -> bool {
+    let is_long = hits.series.span() >= std::time::Duration::from_hours(24);
+    is_long && hits.series.typical_step().is_some_and(|step| step < Duration::hours(1))
 }
 
 fn hourly(series: &TimeSeries) -> TimeSeries {

@@ -3,9 +3,14 @@
 use chrono::TimeDelta;
 use larder_metrics_model::{MetricKind, NodeAddress, Unit, metric};
 
-use super::{OptimizeFacts, analyses::hit_ratios, ids, memory::whole_bytes};
+use super::{
+    OptimizeFacts,
+    analyses::{hit_ratios, is_by_hour},
+    ids,
+    memory::whole_bytes,
+};
 use crate::{
-    Anomaly, AnomalyOptions, Basis, Cause, CauseKind, Direction, Finding, Severity, TimeSeries,
+    Anomalies, Anomaly, AnomalyOptions, Basis, Cause, CauseKind, Direction, Finding, Severity, TimeSeries,
     detect_anomalies, likely_cause, wording::percent,
 };
 
@@ -24,16 +29,35 @@ struct Figure {
 }
 
 pub(super) fn judge(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
-    figures(facts).iter().flat_map(|figure| episodes(figure, facts, notes)).collect()
+    let found = figures(facts).map(|figure| {
+        let anomalies = detect_anomalies(&figure.series, &AnomalyOptions::default());
+        (figure, anomalies)
+    });
+    notes.extend(unjudged(&found));
+    found.into_iter().flat_map(|(figure, anomalies)| episodes(&figure, anomalies, facts, notes)).collect()
+}
+
+/// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
+fn unjudged(found: &[(Figure, Anomalies)]) -> Vec<String> {
+    let measured = found.iter().filter(|(figure, _)| !figure.series.is_empty());
+    let mut unjudged: Vec<_> = measured.clone().filter(|(_, anomalies)| anomalies.judged == 0).collect();
+    let why = |(_, anomalies): &&(Figure, Anomalies)| anomalies.notes.last().cloned();
+    if unjudged.len() == measured.count() {
+        unjudged.sort_by_key(|(figure, _)| figure.series.len());
+        return unjudged.last().and_then(why).map(|why| format!("anomalies: {why}")).into_iter().collect();
+    }
+    let of = |one: &&(Figure, Anomalies)| Some(format!("anomalies of {}: {}", one.0.name, why(one)?));
+    unjudged.iter().filter_map(of).collect()
 }
 
 fn figures(facts: &OptimizeFacts) -> [Figure; 4] {
     let watched = &facts.watched;
     let figure = |name, metric, unit, series| Figure { name, metric, unit, series, width: TimeDelta::zero() };
+    // Hours have their beginning as their moment, measurements the end of what they tell.
+    let hour = if is_by_hour(&watched.hits) { TimeDelta::hours(1) } else { TimeDelta::zero() };
     [
-        // Its values are mostly of hours, which have their beginning as their moment.
         Figure {
-            width: TimeDelta::hours(1),
+            width: hour,
             ..figure("hit rate", "hit_ratio", Unit::Ratio, hit_ratios(&watched.hits, &watched.misses))
         },
         figure("latency", "latency_mean_ms", Unit::Milliseconds, watched.latency_ms.clone()),
@@ -42,11 +66,12 @@ fn figures(facts: &OptimizeFacts) -> [Figure; 4] {
     ]
 }
 
-fn episodes(figure: &Figure, facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
-    let found = detect_anomalies(&figure.series, &AnomalyOptions::default());
-    if found.judged == 0 && !figure.series.is_empty() {
-        notes.extend(found.notes.last().map(|why| format!("anomalies of {}: {why}", figure.name)));
-    }
+fn episodes(
+    figure: &Figure,
+    found: Anomalies,
+    facts: &OptimizeFacts,
+    notes: &mut Vec<String>,
+) -> Vec<Finding> {
     let mut lately: Vec<Anomaly> =
         found.episodes.into_iter().filter(|episode| episode.until >= facts.from).collect();
     lately.sort_by(|a, b| b.score.total_cmp(&a.score));
