@@ -205,6 +205,10 @@ fn how_much_is_judged_and_what_is_recommended_can_be_chosen() -> Result<()> {
     };
     let (day, week) = (lookups("1")?, lookups("7")?);
     ensure!((6.5..7.5).contains(&(week / day)), "{day} {week}");
+    // Where the report would be, there is a folder.
+    fs::create_dir(report_path(&larder))?;
+    larder.ends(4, &["optimize"])?.says("the report is not written")?;
+    fs::remove_dir(report_path(&larder))?;
     for wrong in ["0", "3651", "a"] {
         larder.ends(2, &["optimize", "--days", wrong])?;
     }

@@ -9,6 +9,7 @@ use larder_analysis::{
 use larder_metrics_model::{Break, FamilyFigures, KeyspaceSnapshot, NodeAddress, Snapshot, StatsOrigin};
 use larder_metrics_store::{Damage, Result};
 
+use super::failover::find_jumps;
 use crate::{HistorySeries, history_series::happened};
 
 /// What is usual at an hour of the week is known after three weeks.
@@ -62,7 +63,7 @@ pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: Da
         nodes.push(Node { address, breaks });
     }
     let last = history.last_snapshot(from, until).await?;
-    let breaks = breaks_of_cache(&nodes, last.as_ref());
+    let breaks = breaks_of_cache(history, (learned_from, until), &nodes, last.as_ref()).await?;
     let mut reader = Reader { history, from, until, notes: Vec::new(), damaged: BTreeSet::new() };
     reader.say_what_happened(&nodes);
     let mut facts = OptimizeFacts::unseen(from, until);
@@ -78,15 +79,30 @@ pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: Da
     Ok(Read { facts, first, damaged })
 }
 
-/// Counts of the servers begin anew with them; those of an application do not.
-fn breaks_of_cache(nodes: &[Node], last: Option<&Snapshot>) -> Vec<SeriesBreak> {
+/// Counts of the servers begin anew with them, and change with a failover; those of an application do not.
+async fn breaks_of_cache(
+    history: &HistorySeries,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    nodes: &[Node],
+    last: Option<&Snapshot>,
+) -> Result<Vec<SeriesBreak>> {
     let source = last.and_then(|last| last.cache_stats.origin.as_ref()).map(|origin| origin.source);
     if source.is_some_and(|source| source != StatsOrigin::Server) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut breaks: Vec<_> = nodes.iter().flat_map(|node| node.breaks.iter().cloned()).collect();
+    if nodes.len() > 1 {
+        let sum = history.metric("hits", None, Some(from), Some(until)).await?;
+        let mut parts = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            parts.push(history.metric("node_hits", Some(&node.address), Some(from), Some(until)).await?);
+        }
+        // One that is gone, or came later, is no part of most of the time.
+        parts.retain(|part| !part.is_empty());
+        breaks.extend(find_jumps(&sum, &parts));
+    }
     breaks.sort_by_key(|found| found.until);
-    breaks
+    Ok(breaks)
 }
 
 impl Reader<'_> {

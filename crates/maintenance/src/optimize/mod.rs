@@ -1,5 +1,6 @@
 //! What would make a cache better, from its history and from what its servers say now.
 
+mod failover;
 mod history;
 mod job;
 mod live;

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use larder_analysis::{Optimization, TrendWord};
 use larder_cache_client::{CacheClient, ConnectOptions, open};
 use larder_maintenance::{JobStatus, OptimizeOptions, OptimizeSources, check_optimize};
-use larder_metrics_model::{FamilyFigures, KeyspaceSnapshot};
+use larder_metrics_model::{FamilyFigures, KeyspaceSnapshot, NodeAddress};
 use larder_test_support::Measured;
 
-use crate::support::{CACHE, STEP, Stores, at, calm, snapshots};
+use crate::support::{CACHE, STEP, Stores, at, calm, node, snapshots};
 
 const WEEK: i64 = 7 * 144;
 
@@ -192,5 +192,37 @@ async fn which_cache_is_meant_has_to_be_clear() {
         assert!(error.to_string().contains("redis://cache:6379, redis://other:1"), "{name}: {error}");
         let error = OptimizeSources::of(Arc::clone(store), nobody().await).await.unwrap_err();
         assert!(error.to_string().contains("has nothing of redis://127.0.0.1:1"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_failover_is_no_million_of_hits() {
+    // The first server has counted for months; from step 500 to 900 the second one is the primary.
+    let other = NodeAddress::new("other:6379");
+    let old =
+        |step: i64| Measured::after(90 * 86_400 + (step.min(500) + (step - 900).max(0)).unsigned_abs() * 600);
+    let young = |step: i64| Measured::after(60 + ((step - 500).clamp(0, 400)).unsigned_abs() * 600);
+    let made: Vec<_> = (0..WEEK)
+        .map(|step| {
+            let (primary, replica) =
+                if (501..=900).contains(&step) { (young(step), old(step)) } else { (old(step), young(step)) };
+            let (name, second) =
+                if (501..=900).contains(&step) { (&other, node()) } else { (&node(), other.clone()) };
+            let mut snapshot = primary.snapshot(Some(CACHE), name, at(step));
+            snapshot.nodes.extend(replica.snapshot(None, &second, at(step)).nodes);
+            snapshot
+        })
+        .collect();
+    for (name, found) in judged(&Stores::of(&made), at(WEEK)).await {
+        let hit_rate = found.hit_rate_analysis.known().unwrap();
+        let counted = 100.0 * 600.0 * 1_010.0;
+        assert!(hit_rate.lookups.is_some_and(|lookups| lookups < counted), "{name}: {hit_rate:?}");
+        let operations = found.operation_analysis.known().unwrap();
+        assert!(operations.max_operations_per_second < 111.0, "{name}: {operations:?}");
+        assert!(
+            found.notes.iter().any(|note| note.contains("2 intervals in which the counting began anew")),
+            "{name}: {:#?}",
+            found.notes
+        );
     }
 }
