@@ -40,13 +40,18 @@ impl Settings {
         self.histories(Self::series)
     }
 
-    /// Opens the metrics history to read it, without writing anything, and warns of what is damaged.
-    pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
-        let opened = self.histories(|settings| {
+    /// Opens the metrics history to read it, without writing anything.
+    pub(crate) fn open_to_read(&self) -> Result<Opened> {
+        self.histories(|settings| {
             let metrics = &settings.file.metrics;
             let series = SqliteStore::open_to_read(metrics.series_path())?;
             Ok(series.with_retention(metrics.series_retention()))
-        })?;
+        })
+    }
+
+    /// Opens the metrics history to read it, without writing anything, and warns of what is damaged.
+    pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
+        let opened = self.open_to_read()?;
         if let Some(words) = &opened.closed {
             message::warning(words);
             message::hint(SALVAGE);

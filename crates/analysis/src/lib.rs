@@ -28,7 +28,7 @@ pub use health::{
 pub use optimize::{
     Analysis, FamilyUse, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData, NodeHistory,
     OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
-    SlowCommand, Window, optimize, optimize_finding_ids,
+    SlowCommand, Watched, Window, optimize, optimize_finding_ids,
 };
 pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
 pub use statistics::MannKendall;

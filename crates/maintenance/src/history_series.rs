@@ -7,8 +7,12 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use larder_analysis::{Observation, Rates, SeriesBreak, TimeSeries, find_breaks, rates};
-use larder_metrics_model::{Break, FamilyFigures, MetricKind, NodeAddress, metric};
-use larder_metrics_store::{MetricsStore, Point, Result, Series, SeriesName, SeriesQuery};
+use larder_metrics_model::{
+    Break, FamilyFigures, KeyspaceSnapshot, MetricKind, NodeAddress, Snapshot, metric,
+};
+use larder_metrics_store::{
+    Damage, MetricsStore, Point, Query, Result, Series, SeriesName, SeriesQuery, Take,
+};
 
 /// A week of minutes is read as it was measured; four hundred days are read as hours, what is longer as days.
 const MOST_POINTS: usize = 11_000;
@@ -33,6 +37,8 @@ pub struct NotedSeries {
     pub series: TimeSeries,
     /// What was left out, or could not be read, and why.
     pub notes: Vec<String>,
+    /// What of that could not be read.
+    pub damaged: Vec<Damage>,
 }
 
 /// What a counter comes to a second, with what of the history is not in it.
@@ -43,6 +49,8 @@ pub struct NotedRates {
     pub rates: Rates,
     /// What was left out, or could not be read, and why.
     pub notes: Vec<String>,
+    /// What of that could not be read.
+    pub damaged: Vec<Damage>,
 }
 
 impl HistorySeries {
@@ -51,6 +59,12 @@ impl HistorySeries {
     #[must_use]
     pub fn new(store: Arc<dyn MetricsStore>, cache: Option<String>) -> Self {
         Self { store, cache, names: OnceLock::new() }
+    }
+
+    /// Returns which cache it is; `None` for whatever is there.
+    #[must_use]
+    pub fn cache(&self) -> Option<&str> {
+        self.cache.as_deref()
     }
 
     /// Returns the caches that the history names, ordered.
@@ -115,7 +129,7 @@ impl HistorySeries {
         let series: TimeSeries = found.points.iter().map(|point| observation(point, is_counter)).collect();
         let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
         notes.extend(gaps(metric, node, &series));
-        Ok(NotedSeries { series, notes })
+        Ok(NotedSeries { series, notes, damaged: found.damaged })
     }
 
     /// Returns a metric of one family of keys, as [`metric`](Self::metric) does.
@@ -133,6 +147,26 @@ impl HistorySeries {
         (query.from, query.until) = (from, until);
         let found = self.ask(query).await?;
         Ok(found.points.iter().map(|point| observation(point, false)).collect())
+    }
+
+    /// Returns the newest snapshot from `from` on and before `until`.
+    ///
+    /// # Errors
+    /// The history cannot be read at all.
+    pub async fn last_snapshot(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Snapshot>> {
+        Ok(self.store.read(&self.newest(from, until).await?).await?.snapshots.pop())
+    }
+
+    /// Returns the newest keyspace snapshot from `from` on and before `until`, with the families that the keys were of.
+    ///
+    /// # Errors
+    /// The history cannot be read at all.
+    pub async fn last_keyspace(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Option<KeyspaceSnapshot>> {
+        Ok(self.store.read_keyspaces(&self.newest(from, until).await?).await?.snapshots.pop())
     }
 
     /// Returns the restarts, resets of counters and flushes of a node, oldest first.
@@ -203,18 +237,19 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedRates> {
-        let NotedSeries { series, mut notes } = self.noted(metric, node, from, until).await?;
+        let NotedSeries { series, mut notes, damaged } = self.noted(metric, node, from, until).await?;
         let mut rest = series;
         let mut told = Rates::default();
         let anew = breaks.iter().filter(|found| found.what != Break::Flushed);
         for found in anew {
-            let before = rest.until(found.until);
-            if before.is_empty() {
+            let (before, after) = (rest.until(found.until), rest.since(found.until));
+            // What happened before the first measurement, or behind the last one, spoils no interval.
+            if before.is_empty() || after.is_empty() {
                 continue;
             }
             told = told.followed_by(&rates(&before));
             told.resets += 1;
-            rest = rest.since(found.until);
+            rest = after;
         }
         told = told.followed_by(&rates(&rest));
         if told.resets > 0 {
@@ -225,13 +260,19 @@ impl HistorySeries {
                 if told.resets == 1 { "is" } else { "are" },
             ));
         }
-        Ok(NotedRates { rates: told, notes })
+        Ok(NotedRates { rates: told, notes, damaged })
     }
 
     async fn ask(&self, mut query: SeriesQuery) -> Result<Series> {
         query.max_points = MOST_POINTS;
         query.cache = self.named().await?;
         self.store.series(&query).await
+    }
+
+    async fn newest(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Query> {
+        let mut query = Query::default().since(from).until(until).take(Take::Newest(1));
+        query.cache = self.named().await?;
+        Ok(query)
     }
 
     /// What names no cache is taken along where it can be of no other one.
@@ -282,7 +323,7 @@ fn of(node: Option<&NodeAddress>) -> String {
     node.map_or_else(String::new, |node| format!(" of {node}"))
 }
 
-fn happened(what: &Break) -> &'static str {
+pub(crate) fn happened(what: &Break) -> &'static str {
     match what {
         Break::Restarted => "the server started anew then",
         Break::Flushed => "all keys were removed then",

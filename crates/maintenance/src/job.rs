@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
-use larder_analysis::{AuditVerdict, HealthVerdict};
+use larder_analysis::{AuditVerdict, HealthVerdict, Optimization};
 use larder_backup::{DrillReport, Manifest, PrunePlan, Verification};
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{Skipped, Snapshot};
@@ -84,6 +84,8 @@ pub enum JobReport {
     Prune(Option<PrunePlan>),
     /// What verifying the newest backup has shown; `None` where it could not be looked at.
     Verify(Option<Verification>),
+    /// What would make the cache better; `None` where that could not be looked for.
+    Optimize(Option<Box<Optimization>>),
     /// What a rehearsal of recovery has shown; `None` where there was none.
     Drill(Option<DrillReport>),
 }

@@ -14,6 +14,7 @@ mod job;
 mod live;
 mod machine;
 mod node;
+mod optimize;
 mod wording;
 
 pub use audit::{AuditJob, check_audit, gather_audit};
@@ -28,3 +29,6 @@ pub use history_series::{HistorySeries, NotedRates, NotedSeries};
 pub use job::{CollectJob, HealthJob, Job, JobOutcome, JobReport, JobStatus};
 pub use live::{LiveFigures, Watch};
 pub use machine::MachineOptions;
+pub use optimize::{
+    OptimizeError, OptimizeJob, OptimizeOptions, OptimizeOutcome, OptimizeSources, check_optimize,
+};

@@ -1,6 +1,9 @@
 //! The guide's daily files, one JSON object a day.
 
 mod expiry;
+mod report;
+
+pub use report::ReportFile;
 
 use std::{
     collections::BTreeSet,

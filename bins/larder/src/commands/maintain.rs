@@ -14,11 +14,11 @@ use larder_metrics_model::Role;
 
 use crate::{
     command_error::{FAILED, PARTIAL},
-    commands::{backup, clean, drill},
+    commands::{backup, clean, drill, optimize},
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
-    output::{message, stdout, verdict},
+    output::{message, optimization, stdout, verdict},
     pace::Paced,
     stop,
 };
@@ -37,7 +37,7 @@ pub(crate) struct MaintainArgs {
 enum CycleName {
     /// What is due every day: health, collect, clean where a policy is configured, backup and prune where a repository is
     Daily,
-    /// What is due every week: the newest backup is verified
+    /// What is due every week: the last days are judged, and the newest backup is verified where a repository is configured
     Weekly,
     /// What is due every month: the cache is audited, and recovery from the newest backup is rehearsed
     Monthly,
@@ -122,14 +122,23 @@ async fn backup_jobs(settings: &Settings, client: CacheClient) -> Result<(Vec<Ar
 }
 
 async fn weekly(settings: &Settings) -> Result<Prepared> {
+    let history = settings.open_to_read()?;
+    let mut jobs: Vec<Arc<dyn Job>> = Vec::new();
+    match optimize::job(settings, &history).await {
+        Ok(job) => jobs.push(Arc::new(job)),
+        Err(error) => jobs.push(Arc::new(UnreadyJob::new("optimize", format!("{error:#}")))),
+    }
+    if settings.file.backup.repository.is_some() {
+        jobs.push(Arc::new(verify_job(settings).await?));
+    }
+    Ok(Prepared { jobs, watched: Vec::new(), closed: history.closed })
+}
+
+async fn verify_job(settings: &Settings) -> Result<VerifyJob> {
     let place = settings.repository(None)?;
     let level = VerificationLevel::Structure;
     let options = backup::job_options(settings, level, Effort::Yielding).await?;
-    Ok(Prepared {
-        jobs: vec![Arc::new(VerifyJob::new(place.repository, options).of_cache(settings.url.name()))],
-        watched: Vec::new(),
-        closed: None,
-    })
+    Ok(VerifyJob::new(place.repository, options).of_cache(settings.url.name()))
 }
 
 async fn monthly(settings: &Settings) -> Result<Prepared> {
@@ -161,6 +170,7 @@ fn print(job: &JobOutcome) -> Result<()> {
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
         JobReport::Audit(judged) => stdout::text(&verdict::audit_for_people(judged))?,
+        JobReport::Optimize(Some(found)) => stdout::text(&optimization::for_people(found))?,
         JobReport::Clean(report) => clean::print(report)?,
         JobReport::Drill(Some(report)) => stdout::text(&drill::for_people(report))?,
         _ => stdout::text(&job.summary)?,

@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod maintain;
 pub(crate) mod metrics;
+pub(crate) mod optimize;
 pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod undo;
@@ -61,6 +62,7 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
     match command {
         Command::Health(_) => health::run(settings).await,
         Command::Audit(_) => audit::run(settings).await,
+        Command::Optimize(args) => optimize::run(&args, settings).await,
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
         Command::Clean(args) => clean::run(&args, settings).await,

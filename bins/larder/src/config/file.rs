@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use larder_analysis::{Acceptance, FindingId, HealthThresholds, audit_finding_ids};
+use larder_analysis::{Acceptance, FindingId, HealthThresholds, OptimizeThresholds, audit_finding_ids};
 use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,7 @@ pub(crate) struct ConfigFile {
     pub(crate) clean: Clean,
     pub(crate) backup: Backup,
     pub(crate) audit: Audit,
+    pub(crate) optimize: Optimize,
 }
 
 /// The audit.
@@ -44,6 +45,13 @@ pub(crate) struct ConfigFile {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Audit {
     pub(crate) accept: Vec<Acceptance>,
+}
+
+/// The optimizer.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Optimize {
+    pub(crate) thresholds: OptimizeThresholds,
 }
 
 /// The login of the Sentinels.
@@ -301,6 +309,7 @@ mod tests {
         assert_eq!(toml_of(&config.backup), toml_of(&Backup::default()));
         assert_eq!(toml_of(&config.containers), toml_of(&Containers::default()));
         assert_eq!(config.health.thresholds, HealthThresholds::default());
+        assert_eq!(config.optimize.thresholds, OptimizeThresholds::default());
     }
 
     fn toml_of(value: &impl Serialize) -> String {
@@ -314,6 +323,11 @@ mod tests {
             ("[metrics]\nfoldr = \"x\"\n", ":2:1: unknown key `foldr`; is `folder` meant?"),
             ("timeout = \"soon\"\n", ":1:11: "),
             ("[health.thresholds]\nhit_rate_min = 70\n", "must lie between 0 and 1"),
+            (
+                "[optimize.thresholds]\nhit_rate = 0.7\n",
+                ":2:1: unknown key `hit_rate`; is `hit_rate_min` meant?",
+            ),
+            ("[optimize.thresholds]\nlatency_max_ms = -1\n", ":2:"),
             ("cache = \n", ":1:"),
         ] {
             let error = parse(text).unwrap_err();

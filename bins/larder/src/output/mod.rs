@@ -3,6 +3,7 @@
 pub(crate) mod format;
 pub(crate) mod log;
 pub(crate) mod message;
+pub(crate) mod optimization;
 pub(crate) mod progress;
 pub(crate) mod stdout;
 pub(crate) mod table;

@@ -43,18 +43,30 @@ fn are_alike(one: &Finding, other: &Finding) -> bool {
 
 fn write_findings(text: &mut String, alike: &[Finding]) {
     text.push('\n');
-    for Finding { severity, subject, message, id, .. } in alike {
-        let style = severity_style(*severity);
-        let _ = writeln!(text, "{style}{severity}{style:#} {subject}: {message} [{id}]");
+    for finding in alike {
+        write_heading(text, finding);
     }
-    let Some(first) = alike.first() else { return };
-    if !first.recommendation.is_empty() {
-        let _ = writeln!(text, "  do: {}", first.recommendation);
+    if let Some(first) = alike.first() {
+        write_advice(text, first);
     }
-    if let Some(effect) = &first.expected_effect {
+}
+
+/// Writes what was found.
+pub(crate) fn write_heading(text: &mut String, finding: &Finding) {
+    let Finding { severity, subject, message, id, .. } = finding;
+    let style = severity_style(*severity);
+    let _ = writeln!(text, "{style}{severity}{style:#} {subject}: {message} [{id}]");
+}
+
+/// Writes what to do about it.
+pub(crate) fn write_advice(text: &mut String, finding: &Finding) {
+    if !finding.recommendation.is_empty() {
+        let _ = writeln!(text, "  do: {}", finding.recommendation);
+    }
+    if let Some(effect) = &finding.expected_effect {
         let _ = writeln!(text, "  then: {effect}");
     }
-    if let Some(risk) = &first.risk {
+    if let Some(risk) = &finding.risk {
         let _ = writeln!(text, "  risk: {risk}");
     }
 }

@@ -166,6 +166,8 @@ const IMAGES_CLUSTER: &str = "`--via dump` on a cluster";
 const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
 const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
 const AUDIT: &str = "`audit` on a server, or behind Sentinel";
+const OPTIMIZE: &str = "`optimize` on a server, or behind Sentinel";
+const OPTIMIZE_CLUSTER: &str = "`optimize` on a cluster";
 const CLUSTER: &str = "the same on a cluster";
 const SENTINEL: &str = "the same, on the Sentinels";
 
@@ -191,6 +193,38 @@ async fn the_line_for_audit_suffices() {
         ensure!(checks.all(|check| check["state"] != "unknown"), "{verdict:#}");
         let refused = refused(&server)?;
         ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_optimize_suffices() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        allow(&server, &rights(OPTIMIZE)?)?;
+        let larder = logged_in(&server.url());
+        larder.ends(0, &["collect"])?;
+        let found = larder.ends(0, &["--output", "json", "optimize"])?.json()?;
+        let skipped = skipped(&found);
+        ensure!(!skipped.iter().any(|(what, _)| what.contains("slow log")), "{skipped:#?}");
+        let refused = refused(&server)?;
+        ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+
+        let cluster = TestCluster::start(program, 0)?;
+        let rights = [rights(OPTIMIZE)?, more_rights(OPTIMIZE_CLUSTER)?].concat();
+        for server in &cluster.servers {
+            allow(server, &rights)?;
+        }
+        let larder = logged_in(&cluster.url());
+        larder.ends(0, &["collect"])?;
+        let found = larder.ends(0, &["--output", "json", "optimize"])?.json()?;
+        let skipped = self::skipped(&found);
+        ensure!(!skipped.iter().any(|(what, _)| what.contains("slow log")), "{skipped:#?}");
+        for server in &cluster.servers {
+            let refused = self::refused(server)?;
+            ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+        }
         Ok(())
     })
     .await;

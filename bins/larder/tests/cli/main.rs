@@ -15,6 +15,7 @@ mod keys;
 mod keys_live;
 mod larder;
 mod metrics;
+mod optimize;
 mod readme;
 mod sample;
 mod watch;

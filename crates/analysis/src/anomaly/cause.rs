@@ -84,6 +84,19 @@ impl Surroundings {
         self
     }
 
+    /// Returns the same surroundings of an anomaly of another metric.
+    #[must_use]
+    pub fn about(mut self, metric: impl Into<String>) -> Self {
+        self.judged = metric.into();
+        self
+    }
+
+    /// Tells whether nothing was measured in them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.values().all(TimeSeries::is_empty)
+    }
+
     fn get(&self, metric: &str) -> Option<&TimeSeries> {
         self.series.get(metric)
     }

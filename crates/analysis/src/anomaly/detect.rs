@@ -1,7 +1,7 @@
 //! A whole series at once.
 
 use super::{Anomalies, Anomaly, AnomalyDetector, AnomalyOptions, Judged, Phase};
-use crate::series::TimeSeries;
+use crate::{series::TimeSeries, wording::counted};
 
 /// Finds the episodes of a series, each value judged by those before it alone.
 #[must_use]
@@ -19,10 +19,11 @@ pub fn detect_anomalies(series: &TimeSeries, options: &AnomalyOptions) -> Anomal
     }
     if found.judged == 0 {
         found.notes.push(format!(
-            "{} values over {:.1} days are too few to tell what is usual, which takes more than {:.1} days and at least 24 \
+            "{} over {:.1} days {} too few to tell what is usual, which takes more than {:.1} days and at least 24 \
              values in {:.0} days",
-            series.len(),
+            counted(series.len() as u64, "value"),
             series.span().as_secs_f64() / DAY_SECONDS,
+            if series.len() == 1 { "is" } else { "are" },
             days(options.warm_up),
             days(options.history),
         ));

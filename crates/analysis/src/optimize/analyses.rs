@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{OptimizeFacts, OptimizeThresholds};
 use crate::{
-    Better, Level, Rates, Summarise, Summary, TimeSeries, TrendOptions, TrendWord, judge_trend,
+    Better, Level, Rates, Summarise, Summary, TimeSeries, Trend, TrendOptions, TrendWord, judge_trend,
     wording::counted,
 };
 
@@ -133,7 +133,7 @@ pub(super) fn hit_rate(
             average_hit_rate: facts.hits.gained / lookups,
             min_hit_rate: level.min,
             max_hit_rate: level.max,
-            trend: word(&rates, Better::Higher),
+            trend: told_word("hit rate", &rates, Better::Higher, notes),
             volatility: level.standard_deviation,
             lookups: Some(lookups),
         });
@@ -149,7 +149,7 @@ pub(super) fn hit_rate(
     let level = Level::of(told);
     if level.is_some() {
         notes.push(format!(
-            "hit rate: hits and misses are not counted, so {} of the rate since the counting began {} judged",
+            "hit rate: hits and misses between two measurements are not known, so {} of the rate since the counting began {} judged",
             counted(told.len() as u64, "measurement"),
             if told.len() == 1 { "is" } else { "are" },
         ));
@@ -158,18 +158,18 @@ pub(super) fn hit_rate(
         average_hit_rate: level.mean,
         min_hit_rate: level.min,
         max_hit_rate: level.max,
-        trend: word(told, Better::Higher),
+        trend: told_word("hit rate", told, Better::Higher, notes),
         volatility: level.standard_deviation,
         lookups: None,
     }))
 }
 
-pub(super) fn latency(facts: &OptimizeFacts) -> Analysis<LatencyAnalysis> {
+pub(super) fn latency(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Analysis<LatencyAnalysis> {
     Analysis::of(Level::of(&facts.latency_ms).map(|level| LatencyAnalysis {
         average_latency: level.mean,
         min_latency: level.min,
         max_latency: level.max,
-        trend: word(&facts.latency_ms, Better::Lower),
+        trend: told_word("latency", &facts.latency_ms, Better::Lower, notes),
         p95_latency: level.p95,
     }))
 }
@@ -190,7 +190,7 @@ pub(super) fn memory(
             average_used_memory_bytes: level.mean,
             min_used_memory_bytes: level.min,
             max_used_memory_bytes: level.max,
-            trend: trend.word,
+            trend: told(&trend, "memory", notes),
             growth_bytes_per_day: trend.slope.map(|slope| slope.per_day),
             memory_usage_ratio: fullest,
             memory_pressure: fullest.map(|share| share > thresholds.memory_pressure.get()),
@@ -198,7 +198,7 @@ pub(super) fn memory(
     }))
 }
 
-pub(super) fn operations(facts: &OptimizeFacts) -> Analysis<OperationAnalysis> {
+pub(super) fn operations(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Analysis<OperationAnalysis> {
     let told = &facts.operations;
     let level = Level::of(&told.series).zip(told.per_second());
     let failed = (!facts.errors.covered.is_zero() && told.gained > 0.0)
@@ -209,7 +209,7 @@ pub(super) fn operations(facts: &OptimizeFacts) -> Analysis<OperationAnalysis> {
         min_operations_per_second: level.min,
         max_operations_per_second: level.max,
         p95_operations_per_second: level.p95,
-        trend: word(&told.series, Better::Neither),
+        trend: told_word("operations", &told.series, Better::Neither, notes),
         error_rate: failed,
     }))
 }
@@ -222,9 +222,8 @@ pub(super) fn mostly_at_most(series: &TimeSeries) -> Option<f64> {
 /// The hit rate of each hour where there is a day of measurements, of each interval otherwise; only of those with enough look-ups
 /// to have one. Hits and misses are of the same moments.
 pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
-    let is_long = hits.series.span() >= std::time::Duration::from_hours(24);
     let step = hits.series.typical_step().unwrap_or_default();
-    let (hits, misses, step) = if is_long && step < Duration::hours(1) {
+    let (hits, misses, step) = if is_by_hour(hits) {
         (hourly(&hits.series), hourly(&misses.series), Duration::hours(1))
     } else {
         (hits.series.clone(), misses.series.clone(), step)
@@ -241,6 +240,12 @@ pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
     hits.observations().iter().filter_map(ratio).collect()
 }
 
+/// Tells whether hit rates are those of hours.
+pub(super) fn is_by_hour(hits: &Rates) -> bool {
+    let is_long = hits.series.span() >= std::time::Duration::from_hours(24);
+    is_long && hits.series.typical_step().is_some_and(|step| step < Duration::hours(1))
+}
+
 fn hourly(series: &TimeSeries) -> TimeSeries {
     let hours = Summary::of(series, Duration::hours(1), Summarise::Mean);
     hours
@@ -251,4 +256,15 @@ fn hourly(series: &TimeSeries) -> TimeSeries {
 
 pub(super) fn word(series: &TimeSeries, better: Better) -> TrendWord {
     judge_trend(series, &TrendOptions { better, ..TrendOptions::default() }).word
+}
+
+/// The same, and says what a trend would take where there is none.
+fn told_word(name: &str, series: &TimeSeries, better: Better, notes: &mut Vec<String>) -> TrendWord {
+    told(&judge_trend(series, &TrendOptions { better, ..TrendOptions::default() }), name, notes)
+}
+
+fn told(trend: &Trend, name: &str, notes: &mut Vec<String>) -> TrendWord {
+    let why = trend.notes.last().filter(|_| trend.word == TrendWord::NotEnoughData);
+    notes.extend(why.map(|why| format!("trend of {name}: {why}")));
+    trend.word
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use larder_metrics_model::{NodeAddress, Observed, Skipped};
 
-use crate::{Rates, TimeSeries};
+use crate::{Rates, Surroundings, TimeSeries};
 
 /// What is known of a cache over some time, and now.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +35,31 @@ pub struct OptimizeFacts {
     pub nodes: Vec<NodeHistory>,
     /// Each family of keys, as it was seen last.
     pub families: Vec<FamilyUse>,
+    /// In what anomalies are looked for.
+    pub watched: Watched,
     /// What was left out of the history, and why.
     pub notes: Vec<String>,
     /// What could not be looked at.
     pub skipped: Vec<Skipped>,
+}
+
+/// The figures in which what is out of the ordinary is looked for. They begin well before the time that is looked at, because it
+/// takes some weeks to know what is usual.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Watched {
+    /// Look-ups that found a value.
+    pub hits: Rates,
+    /// Look-ups that found none.
+    pub misses: Rates,
+    /// Mean time of a round trip in milliseconds.
+    pub latency_ms: TimeSeries,
+    /// Look-ups, writes and deletions.
+    pub operations: Rates,
+    /// Memory allocated by all primaries, through restarts and flushes.
+    pub used_memory_bytes: TimeSeries,
+    /// What else was measured of each node, which may tell the cause.
+    pub surroundings: Vec<(NodeAddress, Surroundings)>,
 }
 
 /// What is known of one node.
@@ -126,6 +147,7 @@ impl OptimizeFacts {
             used_memory_bytes: TimeSeries::default(),
             nodes: Vec::new(),
             families: Vec::new(),
+            watched: Watched::default(),
             notes: Vec::new(),
             skipped: Vec::new(),
         }

@@ -10,6 +10,7 @@ macro_rules! finding_ids {
 }
 
 finding_ids! {
+    ANOMALY = "optimize.anomaly";
     BIG_KEYS = "optimize.big_keys";
     CONNECTION_CHURN = "optimize.connection_churn";
     EVICTION_PRESSURE = "optimize.eviction_pressure";

@@ -5,21 +5,26 @@ mod facts;
 mod families;
 mod ids;
 mod memory;
+mod notes;
 mod recommend;
 mod thresholds;
 mod traffic;
+mod unusual;
 
 use chrono::{DateTime, Utc};
 use larder_metrics_model::Skipped;
 use serde::Serialize;
 
 pub use analyses::{Analysis, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, NoData, OperationAnalysis};
-pub use facts::{FamilyUse, NodeHistory, OptimizeFacts, SlowCommand};
+pub use facts::{FamilyUse, NodeHistory, OptimizeFacts, SlowCommand, Watched};
 pub use ids::optimize_finding_ids;
 pub use recommend::{Priority, Recommendation};
 pub use thresholds::{Milliseconds, OptimizeThresholds};
 
-use crate::Finding;
+use crate::{
+    Finding, Severity,
+    wording::{counted, percent},
+};
 
 /// Fewer measurements than this are not judged.
 const FEWEST: usize = 5;
@@ -65,12 +70,18 @@ pub struct Window {
 /// Looks for what would make a cache better. What was not measured, or too seldom, is not judged.
 #[must_use]
 pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optimization {
-    let mut notes = facts.notes.clone();
+    let mut notes: Vec<String> = notes::shortage(facts).into_iter().chain(facts.notes.clone()).collect();
     let mut skipped = facts.skipped.clone();
     let hit_rate = analyses::hit_rate(facts, thresholds, &mut notes);
-    let latency = analyses::latency(facts);
+    let latency = analyses::latency(facts, &mut notes);
     let memory = analyses::memory(facts, thresholds, &mut notes);
-    let operations = analyses::operations(facts);
+    let operations = analyses::operations(facts, &mut notes);
+    skipped.extend(unmeasured([
+        ("analysis of the hit rate", hit_rate.known().is_none()),
+        ("analysis of the latency", latency.known().is_none()),
+        ("analysis of the memory", memory.known().is_none()),
+        ("analysis of the operations", operations.known().is_none()),
+    ]));
     let (recommendations, mut findings) =
         recommend::recommend(facts, thresholds, &hit_rate, &latency, &memory);
     for node in &facts.nodes {
@@ -81,6 +92,7 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
         }
     }
     findings.extend(families::judge(&facts.families));
+    findings.extend(unusual::judge(facts, &mut notes));
     skipped.extend(families::unseen(&facts.families));
     findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
     Optimization {
@@ -91,7 +103,29 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
         recommendations,
         findings,
         window: Window { cache: facts.cache.clone(), from: facts.from, until: facts.until },
-        notes,
+        notes: notes::together(notes),
         skipped,
+    }
+}
+
+fn unmeasured(analyses: [(&str, bool); 4]) -> impl Iterator<Item = Skipped> {
+    let missing = analyses.into_iter().filter(|(_, is_missing)| *is_missing);
+    missing.map(|(what, _)| {
+        Skipped::new(what, "too little of it was measured in this time; `larder collect` measures")
+    })
+}
+
+impl Optimization {
+    /// Returns the sum of it in one line: `3 findings, 1 of them a warning or worse; hit rate 93.1 %, declining`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let worse = self.findings.iter().filter(|finding| finding.severity > Severity::Info).count();
+        let found = counted(self.findings.len() as u64, "finding");
+        let worse = if worse == 0 { String::new() } else { format!(", {worse} of them a warning or worse") };
+        let hit_rate = self.hit_rate_analysis.known().map_or_else(
+            || "hit rate unknown".to_owned(),
+            |known| format!("hit rate {}, {}", percent(known.average_hit_rate), known.trend),
+        );
+        format!("{found}{worse}; {hit_rate}")
     }
 }

@@ -25,6 +25,7 @@ const SHORT_LIFE_SECONDS: f64 = 10.0;
 const CHURN_PER_SECOND: f64 = 1.0;
 /// So many kinds of slow commands are told, those that took longest in sum.
 const MOST_KINDS: usize = 5;
+const MILLISECOND: Duration = Duration::from_millis(1);
 /// A command that long is felt by everyone who waits behind it.
 const FELT: Duration = Duration::from_millis(100);
 
@@ -139,21 +140,26 @@ fn slow(
     let longest = entries.iter().map(|entry| entry.duration).max().unwrap_or_default();
     let severity = if longest >= FELT { Severity::Warning } else { Severity::Info };
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let time =
+        |time: Duration| format!("{:.*} ms", if time < MILLISECOND { 3 } else { 1 }, milliseconds(time));
     let (recommendation, risk) = instead(command);
     Finding::new(ids::SLOW_COMMANDS, severity, node.node.to_string())
-        .saying(format!(
-            "{command} with {shape} is in the slow log {}, at most for {:.1} ms and together for {:.1} ms.",
-            if entries.len() == 1 { "once".to_owned() } else { format!("{} times", entries.len()) },
-            milliseconds(longest),
-            milliseconds(sum),
-        ))
+        .saying(match entries {
+            [_] => format!("{command} with {shape} is in the slow log once, for {}.", time(longest)),
+            _ => format!(
+                "{command} with {shape} is in the slow log {} times, at most for {} and together for {}.",
+                entries.len(),
+                time(longest),
+                time(sum)
+            ),
+        })
         .with_evidence("command", command, None)
         .with_evidence("shape", shape, None)
         .with_evidence("entries", entries.len() as u64, Unit::Count)
         .with_evidence("longest_ms", milliseconds(longest), Unit::Milliseconds)
         .with_evidence("together_ms", milliseconds(sum), Unit::Milliseconds)
         .recommending(recommendation)
-        .expecting(format!("No one waits up to {:.1} ms behind it.", milliseconds(longest)))
+        .expecting(format!("No one waits up to {} behind it.", time(longest)))
         .risking(risk)
 }
 

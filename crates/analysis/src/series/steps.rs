@@ -39,9 +39,12 @@ pub struct Summary {
     pub width: TimeDelta,
     /// A value a step; `None` where nothing was measured.
     pub values: Vec<Option<f64>>,
-    /// Steps at either end that were left out because not half of what is typical was measured in them.
+    /// Steps at either end that were left out because they lack more than a tenth of what is typical.
     pub incomplete: usize,
 }
+
+/// A day that lacks its evening has another median than a whole one, which is no trend.
+const COMPLETE: f64 = 0.9;
 
 impl Step {
     /// Returns the length; `None` as it was measured.
@@ -71,7 +74,7 @@ impl Summarise {
 
 impl Summary {
     /// Sums a series up in steps of this width, counted from the beginning of 1970 (UTC; weeks begin on Monday). The first and the
-    /// last step are left out where fewer than half as many values as in the typical step are in them: half a day is not a day.
+    /// last step are left out where they lack more than a tenth of the values of the typical step: half a day is not a day.
     #[must_use]
     pub fn of(series: &TimeSeries, width: TimeDelta, how: Summarise) -> Self {
         let width = width.max(TimeDelta::seconds(1));
@@ -100,7 +103,7 @@ impl Summary {
         let mut measured: Vec<f64> =
             counts.iter().filter(|count| **count > 0).map(|count| number(*count)).collect();
         let Some(typical) = median(&mut measured) else { return };
-        let is_short = |count: Option<&usize>| count.is_some_and(|count| number(*count) * 2.0 < typical);
+        let is_short = |count: Option<&usize>| count.is_some_and(|count| number(*count) < COMPLETE * typical);
         if is_short(counts.last()) {
             self.values.pop();
             self.incomplete += 1;
@@ -146,9 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn a_day_without_its_evening_is_no_day() {
+        let summary = Summary::of(&hourly(2..(5 * 24 - 3)), Duration::days(1), Summarise::Mean);
+        assert_eq!(
+            (summary.values.len(), summary.incomplete),
+            (4, 1),
+            "22 of 24 hours are enough, 21 are not"
+        );
+    }
+
+    #[test]
     fn weeks_begin_on_monday() {
         // 4 January 1970 was a Sunday.
-        let summary = Summary::of(&hourly(0..(18 * 24)), Duration::weeks(1), Summarise::Mean);
+        let summary = Summary::of(&hourly((-3 * 24)..(18 * 24)), Duration::weeks(1), Summarise::Mean);
         assert_eq!(summary.from.timestamp(), -3 * 86_400);
         assert_eq!(summary.values.len(), 3);
     }

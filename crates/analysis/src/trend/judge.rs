@@ -7,6 +7,7 @@ use super::{Better, Level, LevelChange, Slope, Trend, TrendWord};
 use crate::{
     series::{Step, Summarise, Summary, TimeSeries},
     statistics::{MannKendall, splits, theil_sen},
+    wording::counted,
 };
 
 /// How a trend is judged.
@@ -44,8 +45,9 @@ pub fn judge_trend(series: &TimeSeries, options: &TrendOptions) -> Trend {
     trend.step_seconds = points.step.width().and_then(|width| u64::try_from(width.num_seconds()).ok());
     if points.values.len() < FEWEST {
         trend.notes.push(format!(
-            "{} values are too few to tell a trend, which takes {FEWEST}",
-            points.values.len()
+            "{} {} too few to tell a trend, which takes {FEWEST}",
+            counted(points.values.len() as u64, "value"),
+            if points.values.len() == 1 { "is" } else { "are" },
         ));
         return trend;
     }

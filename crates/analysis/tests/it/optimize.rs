@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
-    FamilyUse, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand, TimeSeries,
-    optimize, optimize_finding_ids, rates,
+    FamilyUse, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand, Surroundings,
+    TimeSeries, optimize, optimize_finding_ids, rates,
 };
 use larder_metrics_model::{NodeAddress, Observed};
 
@@ -87,6 +87,12 @@ fn where_nothing_was_measured_nothing_is_claimed() {
         assert_eq!(json[analysis], serde_json::json!({"status": "no_data"}), "{analysis}");
     }
     assert!(none.findings.is_empty() && none.recommendations.is_empty());
+    assert!(
+        none.notes[0].starts_with("not enough data, with 0 measurements in this time"),
+        "{:?}",
+        none.notes
+    );
+    assert_eq!(none.skipped.iter().filter(|skipped| skipped.what.starts_with("analysis of")).count(), 4);
     assert!(none.skipped.iter().any(|skipped| skipped.what == "slow log of a:1"));
 }
 
@@ -282,4 +288,103 @@ fn every_finding_says_what_to_do_what_for_and_at_what_risk() {
         assert!(!finding.evidence.is_empty() && !finding.recommendation.is_empty(), "{finding}");
         assert!(finding.expected_effect.is_some() && finding.risk.is_some(), "{finding}");
     }
+}
+
+/// Three weeks before the week that is looked at, and that week.
+fn watched(value: impl Fn(f64) -> f64) -> TimeSeries {
+    (-21 * 24..HOURS).map(|hour| (at(hour), value(f64::from(hour)))).collect()
+}
+
+fn messages(judged: &Optimization) -> Vec<&str> {
+    judged.findings.iter().map(|finding| finding.message.as_str()).collect()
+}
+
+#[test]
+fn what_was_out_of_the_ordinary_is_told_with_its_cause() {
+    let mut facts = facts();
+    let wobble = |hour: f64| (hour * 7.0).rem_euclid(13.0) / 100.0;
+    facts.watched.latency_ms =
+        watched(|hour| if hour.to_bits() == 50.0_f64.to_bits() { 30.0 } else { 1.0 + wobble(hour) });
+    let unexplained = judged(&facts);
+    assert_eq!(found(&facts), ["optimize.anomaly"]);
+    let words = messages(&unexplained)[0];
+    assert!(
+        words.starts_with("At 2025-10-11 11:00 UTC the latency went up to 30.00 ms, where 1.0"),
+        "{words}"
+    );
+    assert!(words.ends_with("What else moved then is not in the history."), "{words}");
+
+    let calm = Surroundings::default().with("node_clients", watched(|_| 5.0));
+    facts.watched.surroundings = vec![(NodeAddress::new("a:1"), calm.clone())];
+    assert!(messages(&judged(&facts))[0].ends_with("Nothing else that is followed explains it."));
+    let stormed = watched(|hour| if hour.to_bits() == 50.0_f64.to_bits() { 500.0 } else { 5.0 });
+    let stormed = Surroundings::default().with("node_clients", stormed);
+    facts.watched.surroundings.push((NodeAddress::new("b:1"), stormed));
+    let told = judged(&facts);
+    let words = messages(&told)[0];
+    assert!(words.ends_with("The likely cause on b:1: 500 clients were connected, usually 5."), "{words}");
+    assert!(told.findings[0].recommendation.contains("pool"), "{}", told.findings[0].recommendation);
+    assert!(told.findings[0].evidence.iter().any(|evidence| evidence.name == "node_clients"));
+}
+
+#[test]
+fn what_was_out_of_the_ordinary_before_is_not_told() {
+    let mut facts = facts();
+    facts.watched.latency_ms = watched(|hour| if (-60.0..-58.0).contains(&hour) { 30.0 } else { 1.0 });
+    assert!(found(&facts).is_empty());
+}
+
+#[test]
+fn the_hour_of_a_hit_rate_counts_for_the_cause() {
+    // In the middle of an hour the server is started anew, and half of what is asked for is not found in that hour.
+    let at = |step: i32| at(0) + TimeDelta::minutes(10) * step;
+    let steps = -21 * 144..7 * 144;
+    let (mut hits, mut misses) = (0.0, 0.0);
+    let counted: Vec<_> = steps
+        .clone()
+        .map(|step| {
+            let share = if (303..306).contains(&step) { 0.5 } else { 0.9 };
+            hits += 1_000.0 * share;
+            misses += 1_000.0 * (1.0 - share);
+            (at(step), hits, misses)
+        })
+        .collect();
+    let mut facts = facts();
+    facts.watched.hits = rates(&counted.iter().map(|(at, hits, _)| (*at, *hits)).collect());
+    facts.watched.misses = rates(&counted.iter().map(|(at, _, misses)| (*at, *misses)).collect());
+    let uptime =
+        steps.map(|step| (at(step), f64::from(if step < 303 { step + 1_000_000 } else { step - 303 })));
+    facts.watched.surroundings = vec![(
+        NodeAddress::new("a:1"),
+        Surroundings::default().with("node_uptime_seconds", uptime.collect()),
+    )];
+    let judged = judged(&facts);
+    let words = messages(&judged);
+    assert!(words.len() == 1 && words[0].contains("the hit rate went down to"), "{words:#?}");
+    assert!(words[0].contains("the server was started anew before"), "{words:#?}");
+}
+
+#[test]
+fn no_more_than_five_anomalies_of_a_figure_are_told() {
+    let mut facts = facts();
+    // Each is far greater than those before, so that none of them is usual.
+    let spike =
+        |hour: f64| (hour >= 0.0 && hour.rem_euclid(23.0) < 0.5).then_some(20.0 * (hour / 8.0).exp2());
+    facts.watched.latency_ms =
+        watched(|hour| spike(hour).unwrap_or(1.0 + (hour * 7.0).rem_euclid(13.0) / 100.0));
+    let judged = judged(&facts);
+    assert_eq!(judged.findings.len(), 5, "{:#?}", messages(&judged));
+    assert!(
+        judged.notes.iter().any(|note| note.contains("that were less far off are not told")),
+        "{:?}",
+        judged.notes
+    );
+}
+
+#[test]
+fn a_sum_is_one_line() {
+    assert_eq!(judged(&facts()).summary(), "0 findings; hit rate unknown");
+    let mut facts = facts();
+    lookups(&mut facts, |_| 6_000.0);
+    assert_eq!(judged(&facts).summary(), "1 finding, 1 of them a warning or worse; hit rate 60.0 %, stable");
 }

@@ -1,0 +1,209 @@
+//! What was out of the ordinary, and what moved with it.
+
+use chrono::TimeDelta;
+use larder_metrics_model::{MetricKind, NodeAddress, Unit, metric};
+
+use super::{
+    OptimizeFacts,
+    analyses::{hit_ratios, is_by_hour},
+    ids,
+    memory::whole_bytes,
+};
+use crate::{
+    Anomalies, Anomaly, AnomalyOptions, Basis, Cause, CauseKind, Direction, Finding, Severity, TimeSeries,
+    detect_anomalies, likely_cause, wording::percent,
+};
+
+/// So many episodes of a figure are told, those that were furthest off.
+const MOST_EPISODES: usize = 5;
+
+/// What is watched.
+struct Figure {
+    name: &'static str,
+    /// What it is called in the history, so that it is no cause of itself.
+    metric: &'static str,
+    unit: Unit,
+    series: TimeSeries,
+    /// How much time a value stands for, from its moment on.
+    width: TimeDelta,
+}
+
+pub(super) fn judge(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
+    let found = figures(facts).map(|figure| {
+        let anomalies = detect_anomalies(&figure.series, &AnomalyOptions::default());
+        (figure, anomalies)
+    });
+    notes.extend(unjudged(&found));
+    found.into_iter().flat_map(|(figure, anomalies)| episodes(&figure, anomalies, facts, notes)).collect()
+}
+
+/// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
+fn unjudged(found: &[(Figure, Anomalies)]) -> Vec<String> {
+    let measured = found.iter().filter(|(figure, _)| !figure.series.is_empty());
+    let mut unjudged: Vec<_> = measured.clone().filter(|(_, anomalies)| anomalies.judged == 0).collect();
+    let why = |(_, anomalies): &&(Figure, Anomalies)| anomalies.notes.last().cloned();
+    if unjudged.len() == measured.count() {
+        unjudged.sort_by_key(|(figure, _)| figure.series.len());
+        return unjudged.last().and_then(why).map(|why| format!("anomalies: {why}")).into_iter().collect();
+    }
+    let of = |one: &&(Figure, Anomalies)| Some(format!("anomalies of {}: {}", one.0.name, why(one)?));
+    unjudged.iter().filter_map(of).collect()
+}
+
+fn figures(facts: &OptimizeFacts) -> [Figure; 4] {
+    let watched = &facts.watched;
+    let figure = |name, metric, unit, series| Figure { name, metric, unit, series, width: TimeDelta::zero() };
+    // Hours have their beginning as their moment, measurements the end of what they tell.
+    let hour = if is_by_hour(&watched.hits) { TimeDelta::hours(1) } else { TimeDelta::zero() };
+    [
+        Figure {
+            width: hour,
+            ..figure("hit rate", "hit_ratio", Unit::Ratio, hit_ratios(&watched.hits, &watched.misses))
+        },
+        figure("latency", "latency_mean_ms", Unit::Milliseconds, watched.latency_ms.clone()),
+        figure("operations", "node_commands", Unit::PerSecond, watched.operations.series.clone()),
+        figure("memory", "node_used_memory_bytes", Unit::Bytes, watched.used_memory_bytes.clone()),
+    ]
+}
+
+fn episodes(
+    figure: &Figure,
+    found: Anomalies,
+    facts: &OptimizeFacts,
+    notes: &mut Vec<String>,
+) -> Vec<Finding> {
+    let mut lately: Vec<Anomaly> =
+        found.episodes.into_iter().filter(|episode| episode.until >= facts.from).collect();
+    lately.sort_by(|a, b| b.score.total_cmp(&a.score));
+    if lately.len() > MOST_EPISODES {
+        let rest = lately.len() - MOST_EPISODES;
+        notes.push(format!("anomalies of {}: {rest} that were less far off are not told", figure.name));
+    }
+    lately.truncate(MOST_EPISODES);
+    lately.sort_by_key(|episode| episode.from);
+    lately.iter().map(|episode| finding(figure, episode, facts)).collect()
+}
+
+fn finding(figure: &Figure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
+    let cause = cause(figure, episode, facts);
+    let subject = facts.cache.as_deref().unwrap_or("cache");
+    let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject)
+        .saying(format!("{} {}", message(figure, episode), because(cause.as_ref(), facts)))
+        .with_evidence("figure", figure.name, None)
+        .with_evidence("measured", episode.value, figure.unit)
+        .with_evidence("expected", episode.expected, figure.unit)
+        .with_evidence("standard_deviations_off", episode.score, None);
+    let kind = cause.as_ref().map(|(_, cause)| cause.kind);
+    for moved in cause.iter().flat_map(|(_, cause)| &cause.evidence) {
+        finding = finding.with_evidence(moved.metric, moved.during, unit_of(moved.metric));
+    }
+    let (recommendation, effect, risk) = advice(kind);
+    finding.recommending(recommendation).expecting(effect).risking(risk)
+}
+
+/// The first node of which something moved with it.
+fn cause<'a>(
+    figure: &Figure,
+    episode: &Anomaly,
+    facts: &'a OptimizeFacts,
+) -> Option<(&'a NodeAddress, Cause)> {
+    let mut time = *episode;
+    time.until += figure.width;
+    facts.watched.surroundings.iter().find_map(|(node, surroundings)| {
+        Some((node, likely_cause(&time, &surroundings.clone().about(figure.metric))?))
+    })
+}
+
+fn message(figure: &Figure, episode: &Anomaly) -> String {
+    let (from, until) = (episode.from, episode.until + figure.width);
+    let until = if from.date_naive() == until.date_naive() {
+        until.format("%H:%M")
+    } else {
+        until.format("%F %H:%M")
+    };
+    let time = if episode.from == episode.until && figure.width.is_zero() {
+        format!("At {}", from.format("%F %H:%M UTC"))
+    } else {
+        format!("From {} to {until} UTC", from.format("%F %H:%M"))
+    };
+    let what = match episode.basis {
+        Basis::Value => figure.name.to_owned(),
+        Basis::Level => format!("median of six hours of the {}", figure.name),
+    };
+    let far = match episode.direction {
+        Direction::Above => "up to",
+        Direction::Below => "down to",
+    };
+    let number = |value| number(value, figure.unit);
+    format!(
+        "{time} the {what} went {far} {}, where {} was expected.",
+        number(episode.value),
+        number(episode.expected),
+    )
+}
+
+fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> String {
+    match cause {
+        Some((node, cause)) => format!("The likely cause on {node}: {}.", cause.message),
+        None if facts.watched.surroundings.iter().all(|(_, around)| around.is_empty()) => {
+            "What else moved then is not in the history.".to_owned()
+        }
+        None => "Nothing else that is followed explains it.".to_owned(),
+    }
+}
+
+fn number(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Ratio => percent(value),
+        Unit::Bytes => whole_bytes(value),
+        Unit::Milliseconds => format!("{value:.2} ms"),
+        Unit::PerSecond => format!("{value:.1} a second"),
+        _ => format!("{value:.1}"),
+    }
+}
+
+/// Of a counter what moved is what it comes to a second.
+fn unit_of(name: &str) -> Option<Unit> {
+    let metric = metric(name)?;
+    Some(if metric.kind == MetricKind::Counter { Unit::PerSecond } else { metric.unit })
+}
+
+fn advice(kind: Option<CauseKind>) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        Some(CauseKind::Restart) => (
+            "Find out from the server's log, and that of its machine, why it was started anew.",
+            "It is started anew only where someone means to.",
+            "Looking changes nothing.",
+        ),
+        Some(CauseKind::Flush) => (
+            "Find out who flushed it, and take the right to FLUSHALL and FLUSHDB from users that need none (`larder audit`).",
+            "The cache is emptied only where someone means to.",
+            "A program that flushes on purpose then fails.",
+        ),
+        Some(CauseKind::Fork) => (
+            "Write dumps in a calm hour or on a replica, and turn transparent huge pages off.",
+            "A fork is not felt.",
+            "Fewer dumps mean that more is lost with the server.",
+        ),
+        Some(CauseKind::ClientStorm) => (
+            "Let clients keep their connections in a pool, and wait a random time before they connect anew.",
+            "Clients come one by one.",
+            "After an outage the last clients are back a little later.",
+        ),
+        Some(CauseKind::ExpiryBurst) => (
+            "Spread the TTLs of what is written together: add a random tenth to each.",
+            "Keys go one by one, and so do the look-ups that make them anew.",
+            "A value may be a tenth of its TTL older than before.",
+        ),
+        Some(CauseKind::BigKey) => (
+            "Find the biggest keys (`larder keys top`), and split or compress them.",
+            "No answer holds up the others.",
+            "Whoever reads the values has to know of their new form.",
+        ),
+        _ => (
+            "Look at what else happened then: deployments, jobs, the application's log (`larder metrics show METRIC --points`).",
+            "What it was is known when it comes again.",
+            "Looking changes nothing.",
+        ),
+    }
+}
