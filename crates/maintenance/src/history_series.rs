@@ -33,6 +33,17 @@ pub struct NotedSeries {
     pub series: TimeSeries,
     /// What was left out, or could not be read, and why.
     pub notes: Vec<String>,
+    /// How low and how high it was; `None` where every point is a single value, and of counters.
+    pub extremes: Option<Extremes>,
+}
+
+/// How low and how high values were of which a series has the mean; both have the moments of the series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extremes {
+    /// The lowest of what each point sums up.
+    pub lowest: TimeSeries,
+    /// The highest of it.
+    pub highest: TimeSeries,
 }
 
 /// What a counter comes to a second, with what of the history is not in it.
@@ -115,7 +126,8 @@ impl HistorySeries {
         let series: TimeSeries = found.points.iter().map(|point| observation(point, is_counter)).collect();
         let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
         notes.extend(gaps(metric, node, &series));
-        Ok(NotedSeries { series, notes })
+        let extremes = (!is_counter).then(|| Extremes::of(&found.points)).flatten();
+        Ok(NotedSeries { series, notes, extremes })
     }
 
     /// Returns a metric of one family of keys, as [`metric`](Self::metric) does.
@@ -181,6 +193,7 @@ impl HistorySeries {
             emptied.filter(|found| noted.series.first().is_some_and(|it| it.at < found.until))
         {
             noted.series = noted.series.since(found.until);
+            noted.extremes = noted.extremes.map(|extremes| extremes.since(found.until));
             noted.notes.push(format!(
                 "{metric} of {node}: what was measured before {} is left out, because {}",
                 found.until.format("%F %H:%M UTC"),
@@ -203,7 +216,7 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedRates> {
-        let NotedSeries { series, mut notes } = self.noted(metric, node, from, until).await?;
+        let NotedSeries { series, mut notes, .. } = self.noted(metric, node, from, until).await?;
         let mut rest = series;
         let mut told = Rates::default();
         let anew = breaks.iter().filter(|found| found.what != Break::Flushed);
@@ -254,6 +267,22 @@ impl HistorySeries {
     }
 }
 
+impl Extremes {
+    fn of(points: &[Point]) -> Option<Self> {
+        if points.iter().all(|point| point.count <= 1) {
+            return None;
+        }
+        let of = |value: fn(&Point) -> f64| {
+            points.iter().map(|point| Observation { at: middle(point), value: value(point) }).collect()
+        };
+        Some(Self { lowest: of(|point| point.min), highest: of(|point| point.max) })
+    }
+
+    fn since(&self, from: DateTime<Utc>) -> Self {
+        Self { lowest: self.lowest.since(from), highest: self.highest.since(from) }
+    }
+}
+
 fn is_counter(name: &str) -> bool {
     metric(name).is_some_and(|metric| metric.kind == MetricKind::Counter)
 }
@@ -262,7 +291,11 @@ fn observation(point: &Point, is_counter: bool) -> Observation {
     if is_counter {
         return Observation { at: point.last_at, value: point.last };
     }
-    Observation { at: point.first_at + (point.last_at - point.first_at) / 2, value: point.mean }
+    Observation { at: middle(point), value: point.mean }
+}
+
+fn middle(point: &Point) -> DateTime<Utc> {
+    point.first_at + (point.last_at - point.first_at) / 2
 }
 
 /// Says where nothing was measured.

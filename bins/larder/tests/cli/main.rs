@@ -15,6 +15,7 @@ mod keys;
 mod keys_live;
 mod larder;
 mod metrics;
+mod plot;
 mod readme;
 mod sample;
 mod watch;
