@@ -326,3 +326,46 @@ fn happened(what: &Break) -> &'static str {
 fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{FixedOffset, TimeDelta};
+    use larder_metrics_model::Snapshot;
+    use larder_metrics_store::{Retention, SqliteStore};
+
+    use super::*;
+
+    /// So many minutes of round trips that take 1 to 3 ms.
+    async fn round_trips(minutes: u32) -> NotedSeries {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("metrics.sqlite"), Retention::default()).unwrap();
+        let begin = Utc::now() - TimeDelta::minutes(minutes.into());
+        let at = |minute: u32| {
+            (begin + TimeDelta::minutes(minute.into())).with_timezone(&FixedOffset::east_opt(0).unwrap())
+        };
+        let snapshots: Vec<Snapshot> = (0..minutes)
+            .map(|minute| {
+                let mut snapshot = Snapshot::at(at(minute));
+                snapshot.health_info.redis_ping_time = Some(1.0 + f64::from(minute % 3));
+                snapshot
+            })
+            .collect();
+        store.append_all(&snapshots).unwrap();
+        HistorySeries::new(Arc::new(store), None).noted("ping_ms", None, None, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_summed_up_has_its_extremes_and_single_values_have_none() {
+        assert_eq!(round_trips(60).await.extremes, None);
+        let summed_up = round_trips(u32::try_from(MOST_POINTS).unwrap() + 120).await;
+        let extremes = summed_up.extremes.unwrap();
+        assert!(summed_up.series.len() < 200, "hours");
+        let moments = |series: &TimeSeries| series.observations().iter().map(|it| it.at).collect::<Vec<_>>();
+        assert_eq!(moments(&extremes.lowest), moments(&summed_up.series));
+        assert_eq!(moments(&extremes.highest), moments(&summed_up.series));
+        let middle = extremes.lowest.len() / 2;
+        let of = |series: &TimeSeries| series.observations()[middle].value;
+        assert_eq!((of(&extremes.lowest), of(&extremes.highest)), (1.0, 3.0));
+        assert!((of(&summed_up.series) - 2.0).abs() < 1e-9);
+    }
+}

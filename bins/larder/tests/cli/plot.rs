@@ -26,7 +26,10 @@ fn seeded(larder: &Larder, nodes: &[&str]) -> Result<()> {
             let at = now - TimeDelta::minutes(10 * i64::from(144 - place));
             let mut snapshot = Snapshot::at(at.fixed_offset());
             snapshot.cache = Some(CACHE.to_owned());
-            snapshot.cache_stats = CacheStats::new(900 + u64::from(place) * 90, 100 + u64::from(place) * 10, 0, 0);
+            snapshot.cache_stats = CacheStats::from_counts(
+                [Some(900 + u64::from(place) * 90), Some(100 + u64::from(place) * 10), None, None, None],
+                None,
+            );
             snapshot.nodes = nodes.iter().map(|node| measured(node, place)).collect();
             snapshot
         })
@@ -71,9 +74,13 @@ fn memory_of_a_node_is_drawn_with_its_restart_limit_and_forecast() -> Result<()>
     let larder = with_history(&[NODE])?;
     let run = larder.ends(0, &["metrics", "plot", "node_used_memory_bytes", "--forecast", "12h"])?;
     let said = words(&run.stdout)?;
-    for part in
-        ["node_used_memory_bytes of 10.0.0.1:6379", "restart", "maxmemory: 256 MiB", "forecast, 95 %", "MiB a day"]
-    {
+    for part in [
+        "node_used_memory_bytes of 10.0.0.1:6379",
+        "restart",
+        "maxmemory: 256 MiB",
+        "forecast, 95 %",
+        "MiB a day",
+    ] {
         ensure!(said.contains(part), "{part}: {said}");
     }
     run.says("trend and forecast count from")?;
@@ -91,8 +98,12 @@ fn a_counter_is_drawn_as_a_rate() -> Result<()> {
     let run = larder.ends(0, &["--output", "json", "metrics", "plot", "node_commands"])?;
     let plotted = run.json()?;
     ensure!(plotted["per_second"] == true && plotted["breaks"][0]["what"] == "restarted", "{plotted:#}");
-    let rates: Vec<f64> =
-        plotted["points"].as_array().into_iter().flatten().filter_map(|point| point["value"].as_f64()).collect();
+    let rates: Vec<f64> = plotted["points"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|point| point["value"].as_f64())
+        .collect();
     // 132 snapshots, without the first, the one behind the gap and the one behind the restart.
     ensure!(rates.len() == 129 && rates.iter().all(|rate| (rate - 10.0).abs() < 0.1), "{rates:?}");
     Ok(())
@@ -167,6 +178,9 @@ fn a_forecast_that_cannot_be_made_is_said_and_the_rest_is_drawn() -> Result<()> 
     run.says("there is no forecast")?;
     ensure!(words(&run.stdout)?.contains("hit_ratio of memory:sample"), "{run:#?}");
     let empty = Larder::new();
-    empty.ends(1, &["metrics", "plot", "hit_ratio"])?.says("`larder collect` measures").context("nothing at all")?;
+    empty
+        .ends(1, &["metrics", "plot", "hit_ratio"])?
+        .says("`larder collect` measures")
+        .context("nothing at all")?;
     Ok(())
 }

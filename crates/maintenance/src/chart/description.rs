@@ -13,15 +13,17 @@ pub(super) fn of(chart: &Chart) -> String {
     said.push(measured(chart));
     said.extend(chart.trend.as_ref().map(|trend| format!("{}.", capital(&of_trend(chart, trend)))));
     said.extend(foretold(chart));
-    said.extend(chart.limit.as_ref().map(|limit| {
-        format!("{}: {}.", limit.name, chart.unit.write(limit.value))
-    }));
+    said.extend(
+        chart.limit.as_ref().map(|limit| format!("{}: {}.", limit.name, chart.unit.write(limit.value))),
+    );
     said.extend(happened(chart));
     if !chart.anomalies.is_empty() {
-        let peaks = chart.anomalies.iter().take(MOST_MARKS).map(|anomaly| {
-            format!("{} at {}", chart.unit.write(anomaly.value), written(anomaly.peak))
-        });
-        said.push(listed("Out of the ordinary", peaks.collect(), chart.anomalies.len()));
+        let peaks = chart
+            .anomalies
+            .iter()
+            .take(MOST_MARKS)
+            .map(|anomaly| format!("{} at {}", chart.unit.write(anomaly.value), written(anomaly.peak)));
+        said.push(listed("Out of the ordinary", &peaks.collect::<Vec<_>>(), chart.anomalies.len()));
     }
     said.join(" ")
 }
@@ -39,7 +41,8 @@ fn measured(chart: &Chart) -> String {
         return "Nothing was measured.".to_owned();
     };
     let write = |value| chart.unit.write(value);
-    let values = if chart.series.len() == 1 { "1 value".to_owned() } else { format!("{} values", chart.series.len()) };
+    let values =
+        if chart.series.len() == 1 { "1 value".to_owned() } else { format!("{} values", chart.series.len()) };
     format!(
         "{values} from {span}: lowest {}, highest {}, last {}.",
         write(lowest),
@@ -65,11 +68,12 @@ fn happened(chart: &Chart) -> Option<String> {
     if chart.marks.is_empty() {
         return None;
     }
-    let marks = chart.marks.iter().take(MOST_MARKS).map(|mark| format!("{} at {}", mark.word, written(mark.at)));
-    Some(listed("Marked", marks.collect(), chart.marks.len()))
+    let marks =
+        chart.marks.iter().take(MOST_MARKS).map(|mark| format!("{} at {}", mark.word, written(mark.at)));
+    Some(listed("Marked", &marks.collect::<Vec<_>>(), chart.marks.len()))
 }
 
-fn listed(what: &str, named: Vec<String>, count: usize) -> String {
+fn listed(what: &str, named: &[String], count: usize) -> String {
     let more = count.saturating_sub(named.len());
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     format!("{what}: {}{more}.", named.join(", "))

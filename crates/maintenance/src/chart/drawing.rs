@@ -219,9 +219,7 @@ fn piece(paper: &Paper<'_>, swatch: Swatch, (x, y): Point) -> Result<(), Fault> 
         Swatch::Band => area(SERIES),
         Swatch::Trend => line(TREND),
         Swatch::Forecast => area(FORECAST).and_then(|()| line(FORECAST)),
-        Swatch::Anomaly => {
-            Ok(paper.draw(&Circle::new((x + PIECE / 2, y), RING, ANOMALY.stroke_width(2)))?)
-        }
+        Swatch::Anomaly => Ok(paper.draw(&Circle::new((x + PIECE / 2, y), RING, ANOMALY.stroke_width(2)))?),
         Swatch::Limit => line(LIMIT),
         Swatch::Event => line(BREAK),
         Swatch::Change => line(CHANGE),

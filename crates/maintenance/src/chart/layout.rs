@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Pixels of the heights of letters.
-pub(super) const TITLE: i32 = 15;
+pub(super) const TITLE: i32 = 16;
 pub(super) const SMALL: i32 = 12;
 /// Around everything.
 pub(super) const MARGIN: i32 = 12;

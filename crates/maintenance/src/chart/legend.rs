@@ -69,7 +69,10 @@ fn entries(chart: &Chart, plot: &Plot, hidden_marks: usize) -> Vec<(Swatch, Stri
         entries.push((Swatch::Trend, of_trend(chart, trend)));
     }
     if let Some(forecast) = &chart.forecast {
-        entries.push((Swatch::Forecast, format!("forecast, {:.0} % within the band", forecast.confidence * 100.0)));
+        entries.push((
+            Swatch::Forecast,
+            format!("forecast, {:.0} % within the band", forecast.confidence * 100.0),
+        ));
     }
     match chart.anomalies.len() {
         0 => {}

@@ -19,10 +19,7 @@ pub(super) fn stretches(series: &TimeSeries, pixel: impl Fn(&Observation) -> i32
 }
 
 /// Returns bands from the lowest to the highest between the gaps, a pair a pixel.
-pub(super) fn bands(
-    extremes: &Extremes,
-    pixel: impl Fn(&Observation) -> i32,
-) -> Vec<Vec<(i32, f64, f64)>> {
+pub(super) fn bands(extremes: &Extremes, pixel: impl Fn(&Observation) -> i32) -> Vec<Vec<(i32, f64, f64)>> {
     let highest = extremes.highest.observations();
     let mut taken = 0;
     let mut bands = Vec::new();
@@ -31,11 +28,15 @@ pub(super) fn bands(
         taken += part.len();
         let pairs: Vec<_> = part.iter().zip(above).collect();
         let columns = pairs.chunk_by(|one, other| pixel(one.0) == pixel(other.0));
-        bands.push(columns.map(|column| {
-            let lowest = column.iter().map(|(low, _)| low.value).fold(f64::INFINITY, f64::min);
-            let highest = column.iter().map(|(_, high)| high.value).fold(f64::NEG_INFINITY, f64::max);
-            (pixel(column[0].0), lowest, highest)
-        }).collect());
+        bands.push(
+            columns
+                .map(|column| {
+                    let lowest = column.iter().map(|(low, _)| low.value).fold(f64::INFINITY, f64::min);
+                    let highest = column.iter().map(|(_, high)| high.value).fold(f64::NEG_INFINITY, f64::max);
+                    (pixel(column[0].0), lowest, highest)
+                })
+                .collect(),
+        );
     }
     bands
 }

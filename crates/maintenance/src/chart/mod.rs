@@ -20,13 +20,8 @@ use larder_analysis::{Anomaly, Forecast, TimeSeries, Trend};
 use minijinja::{Environment, value::Serde};
 use serde::Serialize;
 
+use self::{layout::Layout, mark::MarkKind, text::printable, trend_line::TrendLine};
 pub use self::{mark::ChartMark, unit::ChartUnit};
-use self::{
-    layout::Layout,
-    mark::MarkKind,
-    text::printable,
-    trend_line::TrendLine,
-};
 use crate::history_series::Extremes;
 
 /// A picture of one metric over time.

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
-    AnomalyOptions, Forecast, ForecastOptions, TimeSeries, TrendOptions, detect_anomalies, forecast, judge_trend,
+    AnomalyOptions, Forecast, ForecastOptions, TimeSeries, TrendOptions, detect_anomalies, forecast,
+    judge_trend,
 };
 use roxmltree::{Document, Node};
 
@@ -69,9 +70,9 @@ fn is_sound(svg: &str) {
 }
 
 fn lines<'a>(document: &'a Document<'_>, ink: &str) -> Vec<&'a str> {
-    let of_ink = document.descendants().filter(|node| {
-        node.tag_name().name() == "polyline" && node.attribute("stroke") == Some(ink)
-    });
+    let of_ink = document
+        .descendants()
+        .filter(|node| node.tag_name().name() == "polyline" && node.attribute("stroke") == Some(ink));
     of_ink.filter_map(|node| node.attribute("points")).collect()
 }
 
@@ -107,20 +108,34 @@ fn everything_is_on_a_full_chart() {
         .trend(&series, &trend)
         .forecast(&foretold(&series))
         .anomalies(&found.episodes)
-        .marks([ChartMark::new(at(60), "restart"), ChartMark::new(at(62), "flush"), ChartMark::new(at(575), "drill")])
+        .marks([
+            ChartMark::new(at(60), "restart"),
+            ChartMark::new(at(62), "flush"),
+            ChartMark::new(at(575), "drill"),
+        ])
         .limit("maxmemory", 4.0 * GIB);
     let svg = drawn(&chart);
     is_sound(&svg);
     let words = words(&svg);
-    for part in
-        ["maxmemory: 4 GiB", "restart", "flush", "drill", "forecast, 95 %", "increasing, +", "anomal", "GiB", "Nov"]
-    {
+    for part in [
+        "maxmemory: 4 GiB",
+        "restart",
+        "flush",
+        "drill",
+        "forecast, 95 %",
+        "increasing, +",
+        "anomal",
+        "GiB",
+        "Nov",
+    ] {
         assert!(words.contains(part), "{part}: {words}");
     }
     let description = Document::parse(&svg).unwrap();
     let description = description.descendants().find(|node| node.tag_name().name() == "desc").unwrap();
     let description = description.text().unwrap().to_owned();
-    for part in ["440 values from 2026-11-01 00:00 to", "Expected at 2026-11-24", "restart at 2026-11-03 12:00 UTC"] {
+    for part in
+        ["440 values from 2026-11-01 00:00 to", "Expected at 2026-11-24", "restart at 2026-11-03 12:00 UTC"]
+    {
         assert!(description.contains(part), "{part}: {description}");
     }
 }
@@ -131,7 +146,11 @@ fn a_gap_is_a_gap_in_the_line() {
     let broken = whole.keep(|it| it.at < at(10) || it.at >= at(20));
     for (series, parts) in [(whole, 1), (broken, 2)] {
         let svg = drawn(&Chart::new("gaps", ChartUnit::Count).series(&series));
-        assert_eq!(lines(&Document::parse(&svg).unwrap(), "#0072B2").len(), parts + 1, "and one of the legend");
+        assert_eq!(
+            lines(&Document::parse(&svg).unwrap(), "#0072B2").len(),
+            parts + 1,
+            "and one of the legend"
+        );
     }
 }
 
@@ -181,15 +200,18 @@ fn what_stands_on_it_never_breaks_it() {
 #[test]
 fn a_limit_far_above_is_named_and_does_not_flatten_the_rest() {
     let series = hourly(|hour| GIB + hour * 1e6, 0..48);
-    let of = |limit: f64| words(&drawn(&Chart::new("m", ChartUnit::Bytes).series(&series).limit("maxmemory", limit)));
+    let of = |limit: f64| {
+        words(&drawn(&Chart::new("m", ChartUnit::Bytes).series(&series).limit("maxmemory", limit)))
+    };
     assert!(of(2.0 * GIB).contains("maxmemory: 2 GiB\n") || of(2.0 * GIB).ends_with("maxmemory: 2 GiB"));
     assert!(of(64.0 * GIB).contains("maxmemory: 64 GiB, far above"));
 }
 
 #[test]
 fn a_thousand_marks_and_a_year_of_minutes_stay_readable() {
-    let series: TimeSeries =
-        (0..525_600_i64).map(|minute| (at(0) + TimeDelta::minutes(minute), f64::from(i32::try_from(minute % 1_440).unwrap()))).collect();
+    let series: TimeSeries = (0..525_600_i64)
+        .map(|minute| (at(0) + TimeDelta::minutes(minute), f64::from(i32::try_from(minute % 1_440).unwrap())))
+        .collect();
     let marks = (0..1_000).map(|number| ChartMark::new(at(number * 8), "restart"));
     let svg = drawn(&Chart::new("a year", ChartUnit::Count).series(&series).marks(marks));
     is_sound(&svg);

@@ -78,7 +78,11 @@ fn round_step(wanted: f64) -> f64 {
     step.unwrap_or(power * 10.0)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a few digits; the cast saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most a few digits; the cast saturates"
+)]
 fn digits_of(step: f64) -> usize {
     (-(step.log10() + 1e-9).floor()).clamp(0.0, 9.0) as usize
 }

@@ -245,7 +245,8 @@ mod tests {
             .risking(HOSTILE);
         let at = |hour: i64| DateTime::from_timestamp(hour * 3_600, 0).unwrap();
         let series: TimeSeries = (0..9_i32).map(|hour| (at(hour.into()), f64::from(hour))).collect();
-        let chart = Chart::new(HOSTILE, ChartUnit::Bytes).subtitle(HOSTILE).series(&series).limit(HOSTILE, 5.0);
+        let chart =
+            Chart::new(HOSTILE, ChartUnit::Bytes).subtitle(HOSTILE).series(&series).limit(HOSTILE, 5.0);
         let section = PageSection::new(HOSTILE)
             .paragraph(HOSTILE)
             .chart(chart)
@@ -260,14 +261,21 @@ mod tests {
         for part in ["<script", "\"onload", "src=", "href=", "@import", "url(", "xmlns", "://"] {
             assert!(!page.contains(part), "{part}: {page}");
         }
-        for part in ["&lt;script&gt;", "{{ title }}{% raw %}&amp;amp;", "used_memory: 3 GiB", "memory.high", "critical"] {
+        for part in [
+            "&lt;script&gt;",
+            "{{ title }}{% raw %}&amp;amp;",
+            "used_memory: 3 GiB",
+            "memory.high",
+            "critical",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
     }
 
     #[test]
     fn a_page_without_anything_is_a_page() {
-        let page = ReportPage::new("", DateTime::<Utc>::UNIX_EPOCH).section(PageSection::new("")).to_html().unwrap();
+        let page =
+            ReportPage::new("", DateTime::<Utc>::UNIX_EPOCH).section(PageSection::new("")).to_html().unwrap();
         assert!(page.starts_with("<!DOCTYPE html>") && page.contains("1970-01-01 00:00 UTC"), "{page}");
     }
 
@@ -281,7 +289,8 @@ mod tests {
             .paragraph("It grows.")
             .table(PageTable::new(["metric", "a month"]).row(["used_memory_bytes", "+4.2 %"]))
             .findings([&finding]);
-        let page = ReportPage::new("Capacity", DateTime::<Utc>::UNIX_EPOCH).section(section).to_html().unwrap();
+        let page =
+            ReportPage::new("Capacity", DateTime::<Utc>::UNIX_EPOCH).section(section).to_html().unwrap();
         let body = page.split_once("<body>").unwrap().1;
         insta::assert_snapshot!(body);
     }

@@ -179,7 +179,9 @@ fn nothing(args: &PlotArgs, wanted: &Wanted<'_>) -> anyhow::Error {
             "the history has nothing of {name} in that time; `larder metrics show {name}` says of when it has something"
         );
     }
-    anyhow::anyhow!("the history has nothing of {name} that can be drawn; `larder collect` measures, a counter takes two of it")
+    anyhow::anyhow!(
+        "the history has nothing of {name} that can be drawn; `larder collect` measures, a counter takes two of it"
+    )
 }
 
 /// The file is complete or absent.

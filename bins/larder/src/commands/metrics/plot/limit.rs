@@ -9,10 +9,13 @@ use crate::command_error::UsageError;
 /// Reads a limit of a metric of that unit: `4GiB` of bytes, `95%` of a share, a number of anything.
 pub(super) fn read(text: &str, unit: ChartUnit) -> Result<f64> {
     let wrong = || {
-        UsageError(format!("--limit {text}: it is a number, a size such as 4GiB for bytes, or 95% for a share"))
+        UsageError(format!(
+            "--limit {text}: it is a number, a size such as 4GiB for bytes, or 95% for a share"
+        ))
     };
     let value = match unit {
-        ChartUnit::Bytes | ChartUnit::BytesPerSecond => {
+        ChartUnit::Bytes | ChartUnit::BytesPerSecond =>
+        {
             #[expect(clippy::cast_precision_loss, reason = "a line on a chart")]
             text.parse::<ByteSize>().map(|size| size.as_u64() as f64).map_err(|_| wrong())?
         }
@@ -39,9 +42,12 @@ mod tests {
         ] {
             assert!((read(text, unit).unwrap() - value).abs() < 1e-9, "{text}");
         }
-        for (text, unit) in
-            [("", ChartUnit::Count), ("much", ChartUnit::Bytes), ("4GiB", ChartUnit::Count), ("NaN", ChartUnit::Count)]
-        {
+        for (text, unit) in [
+            ("", ChartUnit::Count),
+            ("much", ChartUnit::Bytes),
+            ("4GiB", ChartUnit::Count),
+            ("NaN", ChartUnit::Count),
+        ] {
             assert!(read(text, unit).unwrap_err().to_string().contains("--limit"), "{text}");
         }
     }

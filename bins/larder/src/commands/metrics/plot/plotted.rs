@@ -142,8 +142,10 @@ impl Plotted {
 
     /// The same figures for programs.
     pub(super) fn as_json(&self, wanted: &Wanted<'_>, cache: Option<&str>) -> Value {
-        let written = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-        let points = self.series.observations().iter().map(|it| json!({"at": written(it.at), "value": it.value}));
+        let written =
+            |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        let points =
+            self.series.observations().iter().map(|it| json!({"at": written(it.at), "value": it.value}));
         let breaks = self.breaks.iter().map(|found| json!({"at": written(found.until), "what": found.what}));
         let is_counter = wanted.metric.kind == MetricKind::Counter;
         json!({
