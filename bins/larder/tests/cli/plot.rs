@@ -60,7 +60,7 @@ fn with_history(nodes: &[&str]) -> Result<Larder> {
 /// The words on a picture, and the points of its lines in an ink.
 fn words(svg: &str) -> Result<String> {
     let document = Document::parse(svg)?;
-    let texts = document.descendants().filter(|node| node.is_text());
+    let texts = document.descendants().filter(roxmltree::Node::is_text);
     Ok(texts.filter_map(|node| node.text()).map(str::trim).collect::<Vec<_>>().join("\n"))
 }
 

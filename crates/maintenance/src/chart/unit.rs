@@ -138,6 +138,7 @@ impl Size {
             return format!("{scaled:.1e}{words}{of_what}");
         }
         // What rounds to nothing has no sign.
+        let digits = if value == 0.0 { 0 } else { digits };
         let written = format!("{scaled:.digits$}");
         let is_nothing = written.chars().all(|sign| matches!(sign, '-' | '0' | '.'));
         let written = if is_nothing { written.trim_start_matches('-') } else { &written };

@@ -87,7 +87,7 @@ pub(super) async fn run(args: &PlotArgs, settings: &Settings) -> Result<ExitCode
     let wanted = Wanted { metric, of: subject(args, metric, &history).await?, args };
     let plotted = Plotted::read(&wanted, &history).await?;
     if plotted.is_empty() {
-        return Err(nothing(args, &wanted).into());
+        return Err(nothing(args, &wanted));
     }
     for note in &plotted.notes {
         message::warning(note);
