@@ -82,13 +82,12 @@ fn entries(chart: &Chart, plot: &Plot, hidden_marks: usize) -> Vec<(Swatch, Stri
     if let Some(limit) = &chart.limit {
         entries.push((Swatch::Limit, of_limit(chart, plot, limit)));
     }
-    for (kind, swatch, words) in [
-        (MarkKind::Event, Swatch::Event, "restart, flush or reset"),
-        (MarkKind::Change, Swatch::Change, "change of level"),
-    ] {
+    for (kind, swatch, words) in
+        [(MarkKind::Event, Swatch::Event, "events"), (MarkKind::Change, Swatch::Change, "changes of level")]
+    {
         if hidden_marks > 0 && chart.has_mark(kind) {
             let count = chart.marks.iter().filter(|mark| mark.kind == kind).count();
-            entries.push((swatch, format!("{words}, {count} times")));
+            entries.push((swatch, format!("{count} {words}")));
         }
     }
     entries
