@@ -342,6 +342,23 @@ async fn what_is_blocked_is_unknown_and_never_ok() {
 }
 
 #[tokio::test]
+async fn a_command_that_was_renamed_away_is_not_open() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program)
+            .config("rename-command FLUSHALL \"\"")
+            .config("rename-command DEBUG hidden")
+            .start()?;
+        let verdict = audited(&Larder::of(&server.url()))?;
+        let found = verdict["findings"].as_array().into_iter().flatten();
+        let open = found.into_iter().find(|finding| finding["id"] == "audit.dangerous_commands");
+        let message = open.and_then(|open| open["message"].as_str()).context("the others are open")?;
+        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN"), "{message}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_accepted_does_not_count_until_its_day() {
     on_every_server(async |program| {
         let server = well_kept(program).config("rdbchecksum no").start()?;

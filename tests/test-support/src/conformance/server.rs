@@ -123,6 +123,8 @@ async fn rights(server: &dyn Server, known: &Capabilities) -> Result<()> {
         Ok(may) => {
             // It was asked about, not run: `server` compares the changes before and after.
             ensure!(may == server.user_may_run("default", &["FLUSHALL"]).await?, "the right has changed");
+            let nothing = server.user_may_run("default", &["NO-SUCH-COMMAND"]).await?;
+            ensure!(!nothing, "a command that there is not may be run");
             let unknown = server.user_may_run("no-such-user", &["PING"]).await;
             ensure!(unknown.is_err(), "there is no such user, and it may do {unknown:?}");
         }
