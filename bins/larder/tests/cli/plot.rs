@@ -79,7 +79,7 @@ fn memory_of_a_node_is_drawn_with_its_restart_limit_and_forecast() -> Result<()>
         "restart",
         "maxmemory: 256 MiB",
         "forecast, 95 %",
-        "MiB a day",
+        "MiB an hour",
     ] {
         ensure!(said.contains(part), "{part}: {said}");
     }

@@ -1,5 +1,6 @@
 //! What the lines are.
 
+use chrono::TimeDelta;
 use larder_analysis::TrendWord;
 
 use super::{
@@ -115,5 +116,16 @@ pub(super) fn of_trend(chart: &Chart, trend: &TrendLine) -> String {
         return format!("trend: {word}");
     }
     let sign = if trend.per_day > 0.0 { "+" } else { "" };
-    format!("trend: {word}, {sign}{} a day", chart.unit.write(trend.per_day))
+    let (in_days, time) = step(trend.until.0 - trend.from.0);
+    let figure = chart.unit.write_change(trend.per_day * in_days);
+    format!("trend: {word}, {sign}{figure} {time}")
+}
+
+/// A slope is said for a time that is shorter than what it was seen in: how many days that is, and what it is called.
+fn step(span: TimeDelta) -> (f64, &'static str) {
+    match span {
+        span if span >= TimeDelta::days(2) => (1.0, "a day"),
+        span if span >= TimeDelta::hours(2) => (1.0 / 24.0, "an hour"),
+        _ => (1.0 / 1_440.0, "a minute"),
+    }
 }

@@ -223,6 +223,20 @@ fn a_thousand_marks_and_a_year_of_minutes_stay_readable() {
 }
 
 #[test]
+fn a_slope_is_said_for_a_time_that_was_seen() {
+    let said = |minutes_apart: i64| {
+        let at = |place: i32| at(0) + TimeDelta::minutes(minutes_apart) * place;
+        let series: TimeSeries = (0..20_i32).map(|place| (at(place), 1_000.0 + f64::from(place))).collect();
+        let trend = judge_trend(&series, &TrendOptions::default());
+        words(&drawn(&Chart::new("slope", ChartUnit::Count).series(&series).trend(&series, &trend)))
+    };
+    for (minutes_apart, expected) in [(1, "+1 a minute"), (60, "+1 an hour"), (1_440, "+1 a day")] {
+        let said = said(minutes_apart);
+        assert!(said.contains(&format!("trend: increasing, {expected}")), "{minutes_apart}: {said}");
+    }
+}
+
+#[test]
 fn a_size_that_cannot_be_read_is_refused() {
     for (width, height) in [(0, 0), (319, 400), (960, 199), (9_000, 400), (960, u32::MAX)] {
         let refused = Chart::new("x", ChartUnit::Count).to_svg(width, height);

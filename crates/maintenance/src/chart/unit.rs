@@ -94,6 +94,11 @@ impl ChartUnit {
         size.write(value, digits)
     }
 
+    /// Writes a difference of two values; that of two shares is no share of anything.
+    pub(super) fn write_change(self, change: f64) -> String {
+        if self == Self::Share { self.write(change).replace('%', "points") } else { self.write(change) }
+    }
+
     /// Returns the greatest size that is not greater than a value.
     pub(super) fn size(self, value: f64) -> Size {
         let (sizes, of_what) = match self {
@@ -182,6 +187,12 @@ mod tests {
         ] {
             assert_eq!(unit.write(value), written, "{unit:?} {value}");
         }
+    }
+
+    #[test]
+    fn a_difference_of_shares_is_told_in_points() {
+        assert_eq!(ChartUnit::Share.write_change(-0.025), "-2.50 points");
+        assert_eq!(ChartUnit::Bytes.write_change(2_048.0), "2 KiB");
     }
 
     #[test]
