@@ -3,6 +3,7 @@
 mod acl;
 mod advisories;
 mod configuration;
+mod dates;
 mod facts;
 mod likeness;
 mod rule;
@@ -36,7 +37,12 @@ pub fn audit_rules() -> &'static [AuditRule] {
 
 /// Returns every kind of finding that an audit can hold.
 pub fn audit_finding_ids() -> impl Iterator<Item = FindingId> {
-    table::RULES.iter().map(|rule| rule.id).chain([NODES_DIFFER, CACHE_UNREACHABLE])
+    table::RULES.iter().map(|rule| rule.id).chain([
+        dates::CERTIFICATE_ENDS,
+        dates::ADVISORIES_OLD,
+        NODES_DIFFER,
+        CACHE_UNREACHABLE,
+    ])
 }
 
 /// Judges what was gathered, as of `now`.
@@ -53,8 +59,12 @@ pub fn judge_audit(facts: &AuditFacts, options: &AuditOptions, now: DateTime<Utc
                 nodes.iter().filter(|node| node.kind != NodeKind::Sentinel).collect();
             for node in &nodes {
                 judge_node(node, &mut checks, &mut found);
+                dates::judge_certificate(node, now, &mut checks, &mut found);
             }
             judge_likeness(&nodes, &mut checks, &mut found);
+            if !nodes.is_empty() {
+                dates::judge_list(now.date_naive(), &mut checks, &mut found);
+            }
             if nodes.is_empty() {
                 checks.push(unknown(CACHE_UNREACHABLE, "cache", "no node that holds keys was found"));
             }

@@ -37,6 +37,7 @@ pub use pace::{
     Capped, FixedRate, FullSpeed, Governor, GovernorOptions, Pace, PacedSteps, ServerSigns, StepSize,
     StepTaken,
 };
+pub use redis::certificate_end;
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};

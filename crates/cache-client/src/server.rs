@@ -124,7 +124,8 @@ pub trait Server: Debug + Send + Sync {
         Err(Error::Unsupported { node: self.node().clone(), capability: Capability::Config, reason })
     }
 
-    /// Tells whether a user may run a command (ACL DRYRUN, Redis 7.0 and later). The command is not run.
+    /// Tells whether a user may run a command (ACL DRYRUN, Redis 7.0 and later). The command is not run; one that the server does
+    /// not have nobody may run.
     ///
     /// # Errors
     /// The node cannot be reached, refuses, or has no users.

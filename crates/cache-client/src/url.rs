@@ -91,6 +91,15 @@ impl CacheUrl {
         self.written(None)
     }
 
+    /// Tells whether the cache is reached over TLS.
+    #[must_use]
+    pub fn uses_tls(&self) -> bool {
+        match &self.target {
+            Target::Server { tls, .. } | Target::Sentinel { tls, .. } | Target::Cluster { tls, .. } => *tls,
+            Target::Memory | Target::Sample | Target::Dump { .. } => false,
+        }
+    }
+
     /// Tells whether the URL itself holds a password.
     #[must_use]
     pub fn has_password(&self) -> bool {

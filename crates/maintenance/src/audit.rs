@@ -9,7 +9,7 @@ use larder_analysis::{
     AclUser, AuditFacts, AuditOptions, AuditVerdict, AuditedNode, DANGEROUS_COMMANDS, MachineTuning,
     judge_audit,
 };
-use larder_cache_client::{CacheClient, Error, Server};
+use larder_cache_client::{CacheClient, CacheUrl, Error, Server, certificate_end};
 use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ServerFacts};
 
 use crate::{
@@ -32,14 +32,18 @@ pub async fn check_audit(
 /// Gathers what [`check_audit`] judges.
 pub async fn gather_audit(client: &CacheClient, timeout: Duration) -> AuditFacts {
     let deadline = Deadline::after(timeout);
+    // A service's own connection has a name that is no URL.
+    let uses_tls = client.name().parse::<CacheUrl>().is_ok_and(|url| url.uses_tls());
+    let handshake = Handshake { uses_tls, patience: timeout };
     let mut facts = AuditFacts::unseen();
     let name = NodeAddress::new(client.name());
     match deadline.wait(&name, client.nodes().discover()).await {
         Ok(topology) => {
             facts.skipped = topology.skipped;
             let data = topology.nodes.iter().filter(|server| server.kind() == NodeKind::Data);
-            facts.nodes =
-                Observed::Known(future::join_all(data.map(|server| look_at(server, deadline))).await);
+            facts.nodes = Observed::Known(
+                future::join_all(data.map(|server| look_at(server, deadline, handshake))).await,
+            );
         }
         Err(error) => {
             facts.nodes = Observed::Failed(Failure::new(error.failure_kind(), error.with_causes()));
@@ -48,7 +52,15 @@ pub async fn gather_audit(client: &CacheClient, timeout: Duration) -> AuditFacts
     facts
 }
 
-async fn look_at(server: &Arc<dyn Server>, deadline: Deadline) -> AuditedNode {
+/// How certificates are looked at.
+#[derive(Clone, Copy)]
+struct Handshake {
+    /// Whether the nodes' own ports are those with TLS.
+    uses_tls: bool,
+    patience: Duration,
+}
+
+async fn look_at(server: &Arc<dyn Server>, deadline: Deadline, handshake: Handshake) -> AuditedNode {
     let node = server.node();
     let mut audited = AuditedNode::unseen(node.clone(), server.kind());
     let (info, settings, users, password, may_run) = tokio::join!(
@@ -60,6 +72,7 @@ async fn look_at(server: &Arc<dyn Server>, deadline: Deadline) -> AuditedNode {
     );
     let process = info.as_ref().ok().and_then(|info| info.number::<u32>("process_id"));
     audited.machine = machine(node, process).await;
+    audited.certificate_ends = certificate(node, settings.as_ref(), deadline, handshake).await;
     audited.facts = observed(info.map(|info| ServerFacts::from(&info)));
     audited.settings = observed(settings);
     audited.users =
@@ -84,6 +97,28 @@ async fn default_may_run(server: &dyn Server) -> Result<Vec<&'static str>, Error
         }
     }
     Ok(open)
+}
+
+/// Looks at the certificate of the port that the cache is reached on, or else of the one that the settings name.
+async fn certificate(
+    node: &NodeAddress,
+    settings: Result<&BTreeMap<String, String>, &Error>,
+    deadline: Deadline,
+    handshake: Handshake,
+) -> Observed<DateTime<Utc>> {
+    let named = |settings: &BTreeMap<String, String>| {
+        settings.get("tls-port").and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0)
+    };
+    let port = match settings {
+        _ if handshake.uses_tls => None,
+        Ok(settings) => match named(settings) {
+            Some(port) => Some(port),
+            None => return Observed::skipped("it has no port with TLS"),
+        },
+        Err(error) => return Observed::Failed(Failure::new(error.failure_kind(), error.with_causes())),
+    };
+    let ends = deadline.wait(node, certificate_end(node, port, handshake.patience)).await;
+    observed(ends.map(DateTime::<Utc>::from))
 }
 
 /// Reads what is set on this machine, where the server's process is one of this machine's.

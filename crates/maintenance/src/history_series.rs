@@ -39,6 +39,17 @@ pub struct NotedSeries {
     pub notes: Vec<String>,
     /// What of that could not be read.
     pub damaged: Vec<Damage>,
+    /// How low and how high it was; `None` where every point is a single value, and of counters.
+    pub extremes: Option<Extremes>,
+}
+
+/// How low and how high values were of which a series has the mean; both have the moments of the series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extremes {
+    /// The lowest of what each point sums up.
+    pub lowest: TimeSeries,
+    /// The highest of it.
+    pub highest: TimeSeries,
 }
 
 /// What a counter comes to a second, with what of the history is not in it.
@@ -129,7 +140,8 @@ impl HistorySeries {
         let series: TimeSeries = found.points.iter().map(|point| observation(point, is_counter)).collect();
         let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
         notes.extend(gaps(metric, node, &series));
-        Ok(NotedSeries { series, notes, damaged: found.damaged })
+        let extremes = (!is_counter).then(|| Extremes::of(&found.points)).flatten();
+        Ok(NotedSeries { series, notes, damaged: found.damaged, extremes })
     }
 
     /// Returns a metric of one family of keys, as [`metric`](Self::metric) does.
@@ -215,6 +227,7 @@ impl HistorySeries {
             emptied.filter(|found| noted.series.first().is_some_and(|it| it.at < found.until))
         {
             noted.series = noted.series.since(found.until);
+            noted.extremes = noted.extremes.map(|extremes| extremes.since(found.until));
             noted.notes.push(format!(
                 "{metric} of {node}: what was measured before {} is left out, because {}",
                 found.until.format("%F %H:%M UTC"),
@@ -237,7 +250,7 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedRates> {
-        let NotedSeries { series, mut notes, damaged } = self.noted(metric, node, from, until).await?;
+        let NotedSeries { series, mut notes, damaged, .. } = self.noted(metric, node, from, until).await?;
         let mut rest = series;
         let mut told = Rates::default();
         let anew = breaks.iter().filter(|found| found.what != Break::Flushed);
@@ -295,6 +308,22 @@ impl HistorySeries {
     }
 }
 
+impl Extremes {
+    fn of(points: &[Point]) -> Option<Self> {
+        if points.iter().all(|point| point.count <= 1) {
+            return None;
+        }
+        let of = |value: fn(&Point) -> f64| {
+            points.iter().map(|point| Observation { at: middle(point), value: value(point) }).collect()
+        };
+        Some(Self { lowest: of(|point| point.min), highest: of(|point| point.max) })
+    }
+
+    fn since(&self, from: DateTime<Utc>) -> Self {
+        Self { lowest: self.lowest.since(from), highest: self.highest.since(from) }
+    }
+}
+
 fn is_counter(name: &str) -> bool {
     metric(name).is_some_and(|metric| metric.kind == MetricKind::Counter)
 }
@@ -303,7 +332,11 @@ fn observation(point: &Point, is_counter: bool) -> Observation {
     if is_counter {
         return Observation { at: point.last_at, value: point.last };
     }
-    Observation { at: point.first_at + (point.last_at - point.first_at) / 2, value: point.mean }
+    Observation { at: middle(point), value: point.mean }
+}
+
+fn middle(point: &Point) -> DateTime<Utc> {
+    point.first_at + (point.last_at - point.first_at) / 2
 }
 
 /// Says where nothing was measured.
@@ -333,4 +366,47 @@ pub(crate) fn happened(what: &Break) -> &'static str {
 
 fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{FixedOffset, TimeDelta};
+    use larder_metrics_model::Snapshot;
+    use larder_metrics_store::{Retention, SqliteStore};
+
+    use super::*;
+
+    /// So many minutes of round trips that take 1 to 3 ms.
+    async fn round_trips(minutes: u32) -> NotedSeries {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("metrics.sqlite"), Retention::default()).unwrap();
+        let begin = Utc::now() - TimeDelta::minutes(minutes.into());
+        let at = |minute: u32| {
+            (begin + TimeDelta::minutes(minute.into())).with_timezone(&FixedOffset::east_opt(0).unwrap())
+        };
+        let snapshots: Vec<Snapshot> = (0..minutes)
+            .map(|minute| {
+                let mut snapshot = Snapshot::at(at(minute));
+                snapshot.health_info.redis_ping_time = Some(1.0 + f64::from(minute % 3));
+                snapshot
+            })
+            .collect();
+        store.append_all(&snapshots).unwrap();
+        HistorySeries::new(Arc::new(store), None).noted("ping_ms", None, None, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_summed_up_has_its_extremes_and_single_values_have_none() {
+        assert_eq!(round_trips(60).await.extremes, None);
+        let summed_up = round_trips(u32::try_from(MOST_POINTS).unwrap() + 120).await;
+        let extremes = summed_up.extremes.unwrap();
+        assert!(summed_up.series.len() < 200, "hours");
+        let moments = |series: &TimeSeries| series.observations().iter().map(|it| it.at).collect::<Vec<_>>();
+        assert_eq!(moments(&extremes.lowest), moments(&summed_up.series));
+        assert_eq!(moments(&extremes.highest), moments(&summed_up.series));
+        let middle = extremes.lowest.len() / 2;
+        let of = |series: &TimeSeries| series.observations()[middle].value;
+        assert_eq!((of(&extremes.lowest), of(&extremes.highest)), (1.0, 3.0));
+        assert!((of(&summed_up.series) - 2.0).abs() < 1e-9);
+    }
 }

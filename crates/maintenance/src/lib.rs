@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod chart;
 mod clean;
 mod clean_job;
 mod collect;
@@ -15,20 +16,23 @@ mod live;
 mod machine;
 mod node;
 mod optimize;
+mod page;
 mod wording;
 
 pub use audit::{AuditJob, check_audit, gather_audit};
 pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
+pub use chart::{Chart, ChartError, ChartMark, ChartUnit};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};
 pub use collect::{CollectOptions, CollectOutcome, collect};
 pub use containers::ContainerOptions;
 pub use cycle::{Cycle, CycleOutcome};
 pub use health::{HealthOptions, check_health, gather_health};
-pub use history_series::{HistorySeries, NotedRates, NotedSeries};
+pub use history_series::{Extremes, HistorySeries, NotedRates, NotedSeries};
 pub use job::{CollectJob, HealthJob, Job, JobOutcome, JobReport, JobStatus};
 pub use live::{LiveFigures, Watch};
 pub use machine::MachineOptions;
 pub use optimize::{
     OptimizeError, OptimizeJob, OptimizeOptions, OptimizeOutcome, OptimizeSources, check_optimize,
 };
+pub use page::{PageSection, PageTable, ReportPage};

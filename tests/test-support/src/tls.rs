@@ -33,6 +33,18 @@ impl Certificates {
     /// # Errors
     /// The folder cannot be written.
     pub fn make(folder: &Path) -> Result<Self> {
+        Self::make_with(folder, None)
+    }
+
+    /// Makes them in a folder; the server's certificate ends when that day (year, month, day) begins, UTC.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn make_until(folder: &Path, day: (i32, u8, u8)) -> Result<Self> {
+        Self::make_with(folder, Some(day))
+    }
+
+    fn make_with(folder: &Path, server_ends: Option<(i32, u8, u8)>) -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, "Larder test authority");
@@ -52,6 +64,11 @@ impl Certificates {
             let key = KeyPair::generate()?;
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let mut params = CertificateParams::new(names)?;
+            if let Some((year, month, day)) =
+                server_ends.filter(|_| usage == ExtendedKeyUsagePurpose::ServerAuth)
+            {
+                params.not_after = rcgen::date_time_ymd(year, month, day);
+            }
             params.extended_key_usages = vec![usage];
             fs::write(cert_file, params.signed_by(&key, &issuer)?.pem())?;
             fs::write(key_file, key.serialize_pem())?;

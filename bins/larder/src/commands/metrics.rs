@@ -3,6 +3,7 @@
 mod check;
 mod families;
 mod list;
+mod plot;
 mod show;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ pub(crate) struct MetricsArgs {
 enum Action {
     /// Show metrics over time: a line a metric, or a line a point with --points
     Show(show::ShowArgs),
+    /// Draw a metric with its trend, as SVG; with --forecast also what it will be
+    Plot(plot::PlotArgs),
     /// Print every figure of the history to stdout, as CSV or JSON lines
     Export(ExportArgs),
     /// List the metrics that are followed, with unit and meaning, or with --families the families of keys
@@ -83,6 +86,7 @@ enum ExportForm {
 pub(crate) async fn run(args: &MetricsArgs, settings: &Settings) -> Result<ExitCode> {
     match &args.action {
         Action::Show(args) => show::run(args, settings).await,
+        Action::Plot(args) => plot::run(args, settings).await,
         Action::Export(args) => run_export(args, settings).await,
         Action::List(args) => list::run(args, settings).await,
         Action::Check(args) => check::run(args, settings).await,

@@ -168,6 +168,7 @@ const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server
 const AUDIT: &str = "`audit` on a server, or behind Sentinel";
 const OPTIMIZE: &str = "`optimize` on a server, or behind Sentinel";
 const OPTIMIZE_CLUSTER: &str = "`optimize` on a cluster";
+const AUDIT_CLUSTER: &str = "`audit` on a cluster";
 const CLUSTER: &str = "the same on a cluster";
 const SENTINEL: &str = "the same, on the Sentinels";
 
@@ -225,6 +226,37 @@ async fn the_line_for_optimize_suffices() {
             let refused = self::refused(server)?;
             ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
         }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_for_audit_on_a_cluster_suffices_and_no_less_does() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let allow_all =
+            |rights: &[String]| cluster.servers.iter().try_for_each(|server| allow(server, rights));
+        let line = rights(AUDIT_CLUSTER)?;
+        allow_all(&line)?;
+        let larder = logged_in(&cluster.url());
+        let verdict = larder.ends(1, &["--output", "json", "audit"])?.json()?;
+        let mut checks = verdict["checks"].as_array().into_iter().flatten();
+        ensure!(checks.all(|check| check["state"] != "unknown"), "{verdict:#}");
+        for server in &cluster.servers {
+            let refused = refused(server)?;
+            ensure!(refused.is_empty(), "{} refused {refused:?}", server.node());
+        }
+        let nodes = |verdict: &serde_json::Value| {
+            let checks = verdict["checks"].as_array().into_iter().flatten();
+            checks.filter(|check| check["id"] == "audit.no_password").count()
+        };
+        ensure!(nodes(&verdict) == 3, "{verdict:#}");
+        let less: Vec<String> = line.into_iter().filter(|right| right != "+cluster|nodes").collect();
+        allow_all(&less)?;
+        let run = larder.run(&["--output", "json", "audit"])?;
+        let skipped = skipped(&run.json()?);
+        ensure!(skipped.iter().any(|(what, _)| what == "the other nodes of the cluster"), "{skipped:#?}");
         Ok(())
     })
     .await;

@@ -1,14 +1,20 @@
 //! `larder audit`: each misconfiguration on real servers, seen and mended.
 
-use anyhow::{Result, ensure};
-use larder_test_support::{ServerProgram, TestServer, TestServerBuilder, on_every_server};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use chrono::Datelike;
+use larder_test_support::{
+    Certificates, ServerProgram, TestServer, TestServerBuilder, free_port, on_every_server, until,
+};
 use serde_json::Value;
 
-use crate::larder::Larder;
+use crate::larder::{Larder, check};
 
-/// These depend on the version under test and on the machine that the tests run on.
-const OF_ELSEWHERE: [&str; 5] = [
+/// These depend on the version under test, on the day, and on the machine that the tests run on.
+const OF_ELSEWHERE: [&str; 6] = [
     "audit.advisories",
+    "audit.advisories_old",
     "audit.end_of_life",
     "audit.huge_pages",
     "audit.overcommit",
@@ -137,13 +143,7 @@ async fn a_server_as_debian_sets_it_up_is_worth_warnings_and_nothing_critical() 
         let larder = Larder::of(&server.url());
         let verdict = audited(&larder)?;
         ensure!(verdict["status"] == "warning", "{verdict:#}");
-        let expected = [
-            "audit.dangerous_commands",
-            "audit.latency_monitor_off",
-            "audit.no_memory_limit",
-            "audit.no_password",
-        ];
-        ensure!(ids(&verdict) == expected, "{verdict:#}");
+        insta::assert_snapshot!("as_debian_sets_it_up", as_read(&verdict, server.node().as_str()));
         larder.ends(1, &["audit"])?.says("risk:")?;
         larder.ends(1, &["--output", "nagios", "audit"])?.says("LARDER AUDIT WARNING - 0 critical")?;
 
@@ -152,6 +152,161 @@ async fn a_server_as_debian_sets_it_up_is_worth_warnings_and_nothing_critical() 
         let verdict = audited(&larder)?;
         ensure!(verdict["status"] == "critical", "{verdict:#}");
         ensure!(ids(&verdict).contains(&"audit.open_to_all".to_owned()), "{verdict:#}");
+        Ok(())
+    })
+    .await;
+}
+
+/// What an operator reads of the findings that are of the settings alone.
+fn as_read(verdict: &Value, node: &str) -> String {
+    let findings = verdict["findings"].as_array().into_iter().flatten();
+    let of_settings = findings.filter(|finding| !OF_ELSEWHERE.iter().any(|id| finding["id"] == *id));
+    let text =
+        |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().replace(node, "NODE");
+    let lines = of_settings.map(|finding| {
+        let [severity, id, subject, message, recommendation, risk] =
+            ["severity", "id", "subject", "message", "recommendation", "risk"]
+                .map(|field| text(finding, field));
+        format!("{severity} {id} {subject}\n  {message}\n  do: {recommendation}\n  risk: {risk}\n")
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_evicted_are_found() {
+    on_every_server(async |program| {
+        let server = well_kept(program).start()?;
+        let larder = larder(&server);
+        for number in 0..200 {
+            server.run::<()>(&["SET", &format!("k:{number}"), "v"])?;
+        }
+        ensure!(ids(&audited(&larder)?).is_empty());
+        server.run::<()>(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"])?;
+        let verdict = audited(&larder)?;
+        ensure!(ids(&verdict) == ["audit.policy_needs_ttl"], "{verdict:#}");
+        for number in 0..150 {
+            server.run::<()>(&["EXPIRE", &format!("k:{number}"), "3600"])?;
+        }
+        ensure!(ids(&audited(&larder)?).is_empty(), "three of four have a TTL");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_primary_and_its_replica_are_looked_at_as_such() {
+    on_every_server(async |program| {
+        let copier = "user copier on >secret +psync +replconf +ping";
+        let primary = well_kept(program).user(copier).start()?;
+        let replica = well_kept(program)
+            .config(format!("replicaof 127.0.0.1 {}", primary.port()))
+            .config("masteruser copier")
+            .config("masterauth secret")
+            .start()?;
+        until("the replica's link", || {
+            Ok(replica.info("master_link_status")?.filter(|status| status == "up"))
+        })?;
+        until("the primary's replica", || {
+            Ok(primary.info("connected_slaves")?.filter(|count| count == "1"))
+        })?;
+        let (of_primary, of_replica) = (larder(&primary), larder(&replica));
+        ensure!(ids(&audited(&of_replica)?).is_empty());
+        for (setting, bad, good, id) in [
+            ("replica-read-only", "no", "yes", "audit.replica_writable"),
+            ("replica-serve-stale-data", "no", "yes", "audit.replica_refuses_reads"),
+        ] {
+            replica.run::<()>(&["CONFIG", "SET", setting, bad])?;
+            let verdict = audited(&of_replica)?;
+            ensure!(ids(&verdict) == [id], "{verdict:#}");
+            replica.run::<()>(&["CONFIG", "SET", setting, good])?;
+            ensure!(ids(&audited(&of_replica)?).is_empty(), "{id} is still there");
+        }
+        let verdict = audited(&of_primary)?;
+        ensure!(ids(&verdict) == ["audit.primary_not_persisted"], "{verdict:#}");
+        primary.run::<()>(&["CONFIG", "SET", "save", "3600 1"])?;
+        let verdict = audited(&of_primary)?;
+        ensure!(ids(&verdict) == ["audit.writes_unreplicated"], "{verdict:#}");
+        primary.run::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"])?;
+        ensure!(ids(&audited(&of_primary)?).is_empty(), "both are mended");
+        Ok(())
+    })
+    .await;
+}
+
+/// Over TLS, as a client that has a certificate.
+fn over_tls(server: &TestServer, certificates: &Certificates) -> Larder {
+    let mut larder = larder(server);
+    for (name, file) in [
+        ("LARDER_TLS_CA", &certificates.ca_file),
+        ("LARDER_TLS_CERT", &certificates.client_cert_file),
+        ("LARDER_TLS_KEY", &certificates.client_key_file),
+    ] {
+        larder = larder.with(name, &file.to_string_lossy());
+    }
+    larder
+}
+
+#[tokio::test]
+async fn each_setting_of_tls_is_found_and_mended() {
+    on_every_server(async |program| {
+        let server = well_kept(program).tls_with_client_certificates().start()?;
+        let larder = over_tls(&server, server.certificates().context("it has some")?);
+        let nothing = audited(&larder)?;
+        ensure!(ids(&nothing).is_empty(), "{nothing:#}");
+        ensure!(
+            check(&nothing, "audit.certificate_ends", server.node().as_str()).as_deref() == Some("ok"),
+            "{nothing:#}"
+        );
+        let port = free_port()?.to_string();
+        for (id, name, bad, good) in [
+            ("audit.plain_port_open", "port", port.as_str(), "0"),
+            ("audit.tls_clients_unverified", "tls-auth-clients", "no", "yes"),
+            ("audit.tls_old_protocols", "tls-protocols", "TLSv1.1 TLSv1.2 TLSv1.3", "TLSv1.2 TLSv1.3"),
+        ] {
+            server.run::<()>(&["CONFIG", "SET", name, bad])?;
+            let verdict = audited(&larder)?;
+            ensure!(ids(&verdict) == [id], "{verdict:#}");
+            server.run::<()>(&["CONFIG", "SET", name, good])?;
+            ensure!(ids(&audited(&larder)?).is_empty(), "{id} is still there");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_is_found_and_mended() {
+    on_every_server(async |program| {
+        let server = well_kept(program).tls_with_client_certificates().start()?;
+        let node = server.node();
+        for (days, state, status) in [
+            (20, "warning", "warning"),
+            (4, "critical", "critical"),
+            (-3, "critical", "critical"),
+            (90, "ok", ""),
+        ] {
+            let day = chrono::Utc::now().date_naive() + chrono::TimeDelta::days(days);
+            let folder = tempfile::tempdir()?;
+            let until = (day.year(), u8::try_from(day.month())?, u8::try_from(day.day())?);
+            let made = Certificates::make_until(folder.path(), until)?;
+            let path = |file: &Path| file.to_string_lossy().into_owned();
+            server.run::<()>(&[
+                "CONFIG",
+                "SET",
+                "tls-ca-cert-file",
+                &path(&made.ca_file),
+                "tls-cert-file",
+                &path(&made.server_cert_file),
+                "tls-key-file",
+                &path(&made.server_key_file),
+            ])?;
+            let verdict = audited(&over_tls(&server, &made))?;
+            let seen = check(&verdict, "audit.certificate_ends", node.as_str());
+            ensure!(seen.as_deref() == Some(state), "{days}: {verdict:#}");
+            ensure!(status.is_empty() || verdict["status"] == status, "{days}: {verdict:#}");
+            let is_found = ids(&verdict).contains(&"audit.certificate_ends".to_owned());
+            ensure!(is_found == (state != "ok"), "{days}: {verdict:#}");
+        }
         Ok(())
     })
     .await;
@@ -181,6 +336,23 @@ async fn what_is_blocked_is_unknown_and_never_ok() {
             verdict["status"] != "ok" && ids(&verdict).contains(&"audit.no_password".to_owned()),
             "{verdict:#}"
         );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_that_was_renamed_away_is_not_open() {
+    on_every_server(async |program| {
+        let server = TestServer::builder(program)
+            .config("rename-command FLUSHALL \"\"")
+            .config("rename-command DEBUG hidden")
+            .start()?;
+        let verdict = audited(&Larder::of(&server.url()))?;
+        let found = verdict["findings"].as_array().into_iter().flatten();
+        let open = found.into_iter().find(|finding| finding["id"] == "audit.dangerous_commands");
+        let message = open.and_then(|open| open["message"].as_str()).context("the others are open")?;
+        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN"), "{message}");
         Ok(())
     })
     .await;

@@ -16,6 +16,7 @@ mod keys_live;
 mod larder;
 mod metrics;
 mod optimize;
+mod plot;
 mod readme;
 mod sample;
 mod watch;

@@ -106,6 +106,37 @@ pub(super) fn primary_not_persisted(node: &AuditedNode) -> Outcome {
     ))
 }
 
+pub(super) fn writes_unreplicated(node: &AuditedNode) -> Outcome {
+    let replication = &node.info()?.replication;
+    if replication.role != Some(Role::Primary) || replication.replicas.is_empty() {
+        return Ok(Judged::NotHere);
+    }
+    // What is not kept on disk either is not missed.
+    if !saves(node)? && !appends(node)? {
+        return Ok(Judged::NotHere);
+    }
+    let Some(needed) = node.number::<u64>(&["min-replicas-to-write", "min-slaves-to-write"])? else {
+        return Ok(Judged::NotHere);
+    };
+    Ok(found_if(
+        needed == 0,
+        "The primary persists its data, and takes writes while no replica has them (min-replicas-to-write 0).",
+        format!("{needed} replicas"),
+    ))
+}
+
+pub(super) fn replica_refuses_reads(node: &AuditedNode) -> Outcome {
+    if node.info()?.replication.role != Some(Role::Replica) {
+        return Ok(Judged::NotHere);
+    }
+    let refuses = node.setting(&["replica-serve-stale-data", "slave-serve-stale-data"])? == Some("no");
+    Ok(found_if(
+        refuses,
+        "The replica refuses reads while the link to its primary is down (replica-serve-stale-data no).",
+        "it answers",
+    ))
+}
+
 pub(super) fn replica_writable(node: &AuditedNode) -> Outcome {
     if node.info()?.replication.role != Some(Role::Replica) {
         return Ok(Judged::NotHere);

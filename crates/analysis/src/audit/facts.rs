@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use larder_metrics_model::{NodeAddress, NodeKind, Observed, ServerFacts, Skipped};
 
 use super::AclUser;
@@ -36,6 +37,8 @@ pub struct AuditedNode {
     pub default_may_run: Observed<Vec<&'static str>>,
     /// What is set on the machine that it runs on.
     pub machine: Observed<MachineTuning>,
+    /// When the certificate ends that it shows where it listens with TLS; skipped where it does not.
+    pub certificate_ends: Observed<DateTime<Utc>>,
 }
 
 /// Settings of the operating system, seen where the server runs on the machine that looks.
@@ -86,6 +89,7 @@ impl AuditedNode {
             password_is_set: not_asked(),
             default_may_run: not_asked(),
             machine: not_asked(),
+            certificate_ends: not_asked(),
         }
     }
 }

@@ -115,6 +115,20 @@ pub(super) fn tls_clients_unverified(node: &AuditedNode) -> Outcome {
     Ok(found_if(holds, "Clients need no certificate (tls-auth-clients no).", "clients show a certificate"))
 }
 
+pub(super) fn tls_old_protocols(node: &AuditedNode) -> Outcome {
+    if !node.listens("tls-port")? {
+        return Ok(Judged::NotHere);
+    }
+    let allowed = node.setting(&["tls-protocols"])?.unwrap_or_default();
+    let old: Vec<&str> = allowed
+        .split_whitespace()
+        .filter(|word| ["tlsv1", "tlsv1.0", "tlsv1.1"].contains(&word.to_lowercase().as_str()))
+        .collect();
+    // Without a word the servers take 1.2 and 1.3.
+    let fine = if allowed.is_empty() { "TLSv1.2 TLSv1.3" } else { allowed };
+    Ok(found_if(!old.is_empty(), format!("The server lets clients speak {}.", old.join(" and ")), fine))
+}
+
 pub(super) fn dangerous_commands(node: &AuditedNode) -> Outcome {
     if !node.lets_everyone_in()? {
         return Ok(Judged::Fine("no one is let in without a password".to_owned()));

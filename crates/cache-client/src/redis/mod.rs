@@ -37,3 +37,4 @@ pub(crate) use server::{RedisServer, SingleNode};
 pub(crate) use server_stats::ServerStats;
 pub(crate) use sweep::{OneShard, Shards, Sweeper};
 pub(crate) use wire::WireDialer;
+pub use wire::certificate_end;

@@ -208,8 +208,12 @@ impl Server for RedisServer {
     async fn user_may_run(&self, user: &str, command: &[&str]) -> Result<bool> {
         let mut question = words(&["ACL", "DRYRUN", user]);
         question.arg(command);
-        let answer: String = self.ask(question, "ACL DRYRUN").await?;
-        Ok(answer == "OK")
+        match self.ask::<String>(question, "ACL DRYRUN").await {
+            Ok(answer) => Ok(answer == "OK"),
+            // It was renamed away, or is none of a Sentinel's.
+            Err(Error::Server { source, .. }) if is_no_command(&source.to_string()) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn cluster(&self) -> Result<ClusterState> {
@@ -223,6 +227,11 @@ impl Server for RedisServer {
     async fn capabilities(&self) -> Result<Capabilities> {
         probe::capabilities(self.link.as_ref()).await
     }
+}
+
+/// `Command 'FLUSHALL' not found`, and not `User 'x' not found` (ACL DRYRUN, Redis 7.0 to Valkey 9).
+fn is_no_command(words: &str) -> bool {
+    words.contains("Command '") && words.contains("not found")
 }
 
 /// Passwords are there as `#` and their SHA-256, which can be guessed at.

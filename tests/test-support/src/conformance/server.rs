@@ -43,6 +43,7 @@ pub async fn server(server: &dyn Server) -> Result<()> {
     if known.has(Capability::Config) {
         settings(server).await.context("config")?;
     }
+    rights(server, &known).await.context("users and rights")?;
     if known.has(Capability::SlowLog) {
         ensure!(server.slow_log(0).await?.is_empty(), "slow_log(0) has entries");
         ensure!(server.slow_log(1).await?.len() <= 1, "slow_log(1) has more than one");
@@ -96,6 +97,40 @@ async fn ask(server: &dyn Server, capability: Capability) -> Option<larder_cache
         Capability::Cluster => server.cluster().await.map(drop),
         _ => return None,
     })
+}
+
+/// What is asked about users: an answer that holds no secret and is the same when it is asked again, or a reason why there is none.
+async fn rights(server: &dyn Server, known: &Capabilities) -> Result<()> {
+    match server.password_is_set().await {
+        Ok(is_set) => {
+            ensure!(known.has(Capability::Config), "it has no settings, and knows of a password");
+            ensure!(is_set == server.password_is_set().await?, "whether a password is set has changed");
+        }
+        Err(error) => ensure!(error.is_blocked(), "no password, and not blocked: {error:?}"),
+    }
+    match server.user_rules().await {
+        Ok(lines) => {
+            ensure!(lines.iter().any(|line| line.starts_with("user default ")), "no default user: {lines:?}");
+            for line in &lines {
+                ensure!(line.starts_with("user "), "it is no user: {line}");
+                let secret = line.split_whitespace().find(|word| word.starts_with(['#', '>', '<', '!']));
+                ensure!(secret.is_none(), "the password {secret:?} is in `{line}`");
+            }
+        }
+        Err(error) => ensure!(error.is_blocked(), "no users, and not blocked: {error:?}"),
+    }
+    match server.user_may_run("default", &["FLUSHALL"]).await {
+        Ok(may) => {
+            // It was asked about, not run: `server` compares the changes before and after.
+            ensure!(may == server.user_may_run("default", &["FLUSHALL"]).await?, "the right has changed");
+            let nothing = server.user_may_run("default", &["NO-SUCH-COMMAND"]).await?;
+            ensure!(!nothing, "a command that there is not may be run");
+            let unknown = server.user_may_run("no-such-user", &["PING"]).await;
+            ensure!(unknown.is_err(), "there is no such user, and it may do {unknown:?}");
+        }
+        Err(error) => ensure!(error.is_blocked(), "no rights, and not blocked: {error:?}"),
+    }
+    Ok(())
 }
 
 async fn settings(server: &dyn Server) -> Result<()> {

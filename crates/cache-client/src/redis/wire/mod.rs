@@ -5,11 +5,14 @@
 //! are answered with one word, so they speak the protocol (RESP2) themselves.
 
 mod answer;
+mod certificate;
 mod dial;
 mod exchange;
 mod request;
 mod scanner;
 mod tls;
+
+pub use certificate::certificate_end;
 
 pub(crate) use answer::{Answer, SweepAnswer, server_error};
 pub(crate) use dial::{Introduction, WireDialer};
