@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod audit;
+mod capacity;
 mod finding;
 mod forecast;
 mod health;
@@ -18,6 +19,12 @@ pub use anomaly::{
 pub use audit::{
     Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
     DANGEROUS_COMMANDS, MachineTuning, audit_finding_ids, audit_rules, judge_audit,
+};
+pub use capacity::{
+    Capacity, CapacityFacts, CapacityModel, CapacityOptions, CapacityRecommendation, Foretold, Growth,
+    GrowthProjections, LimitSource, MemoryTrends, MonthMedian, MonthOverMonth, OperationTrends, Passing,
+    PassingState, ResourceFacts, ResourceKind, ResourceLimit, ResourceOutlook, capacity_finding_ids,
+    plan_capacity,
 };
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};
