@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        audit, backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, policy,
-        restore, undo, watch,
+        audit, backup, capacity, clean, collect, completions, config, drill, health, keys, maintain, metrics,
+        policy, restore, undo, watch,
     },
     global::Global,
 };
@@ -28,6 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Health(health::HealthArgs),
     Audit(audit::AuditArgs),
+    Capacity(capacity::CapacityArgs),
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
     Keys(keys::KeysArgs),

@@ -42,16 +42,21 @@ impl Settings {
 
     /// Opens the metrics history to read it, without writing anything, and warns of what is damaged.
     pub(crate) fn history_to_read(&self) -> Result<Arc<dyn MetricsStore>> {
-        let opened = self.histories(|settings| {
-            let metrics = &settings.file.metrics;
-            let series = SqliteStore::open_to_read(metrics.series_path())?;
-            Ok(series.with_retention(metrics.series_retention()))
-        })?;
+        let opened = self.open_to_read()?;
         if let Some(words) = &opened.closed {
             message::warning(words);
             message::hint(SALVAGE);
         }
         Ok(opened.store)
+    }
+
+    /// Opens the metrics history to read it, without writing anything.
+    pub(crate) fn open_to_read(&self) -> Result<Opened> {
+        self.histories(|settings| {
+            let metrics = &settings.file.metrics;
+            let series = SqliteStore::open_to_read(metrics.series_path())?;
+            Ok(series.with_retention(metrics.series_retention()))
+        })
     }
 
     /// A history that is damaged is left aside while the other can still be used, and that is said.

@@ -37,6 +37,8 @@ pub use optimize::{
     OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
     SlowCommand, Window, optimize, optimize_finding_ids,
 };
-pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
+pub use series::{
+    Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates, sum_of,
+};
 pub use statistics::MannKendall;
 pub use trend::{Better, Level, LevelChange, Slope, Trend, TrendOptions, TrendWord, judge_trend};

@@ -1,6 +1,7 @@
 //! The guide's daily files, one JSON object a day.
 
 mod expiry;
+mod report;
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use larder_metrics_model::{KeyspaceSnapshot, Scope, Snapshot};
 
+pub use self::report::ReportKind;
 use crate::{
     Appended, DailyRetention, Damage, Error, History, MetricsStore, Point, Query, Resolution, Result,
     RetentionOutcome, Series, SeriesName, SeriesQuery, Take, body,

@@ -176,8 +176,8 @@ fn is_temporary(name: &str) -> bool {
 }
 
 impl Dated {
-    /// What is written here; the rest only grows old here.
-    const WRITTEN: [Self; 2] = [Self::Metrics, Self::Families];
+    /// What is written here.
+    const WRITTEN: [Self; 4] = [Self::Metrics, Self::Families, Self::Optimization, Self::Capacity];
 
     fn prefix(self) -> &'static str {
         match self {

@@ -20,7 +20,7 @@ mod store;
 mod subject;
 
 pub use composite::Histories;
-pub use daily_files::{DailyFiles, DayHistory};
+pub use daily_files::{DailyFiles, DayHistory, ReportKind};
 pub use error::{Error, Result};
 pub use export::{Export, ExportFormat, Exported, Exporter, SamplesExporter, export};
 pub use history::{Damage, History, Point, Series, SeriesName};

@@ -7,18 +7,18 @@ use clap::{Args, Subcommand};
 use larder_backup::{Effort, VerificationLevel};
 use larder_cache_client::CacheClient;
 use larder_maintenance::{
-    AuditJob, BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport,
-    JobStatus, PruneJob, UnreadyJob, VerifyJob,
+    AuditJob, BackupJob, CapacityJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome,
+    JobReport, JobStatus, PruneJob, UnreadyJob, VerifyJob,
 };
 use larder_metrics_model::Role;
 
 use crate::{
     command_error::{FAILED, PARTIAL},
-    commands::{backup, clean, drill},
+    commands::{backup, capacity, clean, drill},
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
-    output::{message, stdout, verdict},
+    output::{capacity as capacity_output, message, stdout, verdict},
     pace::Paced,
     stop,
 };
@@ -39,7 +39,7 @@ enum CycleName {
     Daily,
     /// What is due every week: the newest backup is verified
     Weekly,
-    /// What is due every month: the cache is audited, and recovery from the newest backup is rehearsed
+    /// What is due every month: the cache is audited, its capacity planned, and recovery from the newest backup rehearsed
     Monthly,
 }
 
@@ -136,10 +136,16 @@ async fn monthly(settings: &Settings) -> Result<Prepared> {
     let place = settings.repository(None)?;
     let history = settings.history()?;
     let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
-    let audit = AuditJob::new(settings.client().await?, settings.audit(), settings.timeout);
+    let client = settings.client().await?;
+    let audit = AuditJob::new(client.clone(), settings.audit(), settings.timeout);
+    let capacity = CapacityJob::new(client, Arc::clone(&history.store), capacity::options(settings)?);
     let drill =
         DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history.store);
-    Ok(Prepared { jobs: vec![Arc::new(audit), Arc::new(drill)], watched: Vec::new(), closed: history.closed })
+    Ok(Prepared {
+        jobs: vec![Arc::new(audit), Arc::new(capacity), Arc::new(drill)],
+        watched: Vec::new(),
+        closed: history.closed,
+    })
 }
 
 fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
@@ -161,6 +167,7 @@ fn print(job: &JobOutcome) -> Result<()> {
     match &job.report {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
         JobReport::Audit(judged) => stdout::text(&verdict::audit_for_people(judged))?,
+        JobReport::Capacity(Some(planned)) => stdout::text(&capacity_output::for_people(planned, false))?,
         JobReport::Clean(report) => clean::print(report)?,
         JobReport::Drill(Some(report)) => stdout::text(&drill::for_people(report))?,
         _ => stdout::text(&job.summary)?,
