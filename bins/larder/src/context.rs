@@ -59,6 +59,19 @@ impl Settings {
         })
     }
 
+    /// Opens the metrics history to read series of it, without writing anything: the file of series alone where it has any, as each
+    /// question to daily files reads all of them.
+    pub(crate) async fn series_to_read(&self) -> Result<Opened> {
+        let metrics = &self.file.metrics;
+        if metrics.series
+            && let Ok(series) = SqliteStore::open_to_read(metrics.series_path())
+            && series.series_names().await.is_ok_and(|names| !names.is_empty())
+        {
+            return Ok(Opened { store: Arc::new(series), closed: None });
+        }
+        self.open_to_read()
+    }
+
     /// A history that is damaged is left aside while the other can still be used, and that is said.
     fn histories(
         &self,

@@ -37,7 +37,7 @@ pub(crate) struct CapacityArgs {
 const FURTHEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 pub(crate) async fn run(args: &CapacityArgs, settings: &Settings) -> Result<ExitCode> {
-    let opened = settings.open_to_read()?;
+    let opened = settings.series_to_read().await?;
     let mut options = options(settings)?;
     if let Some(horizon) = args.horizon {
         options.judged.horizon = TimeDelta::from_std(horizon)?;

@@ -138,7 +138,8 @@ async fn monthly(settings: &Settings) -> Result<Prepared> {
     let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
     let client = settings.client().await?;
     let audit = AuditJob::new(client.clone(), settings.audit(), settings.timeout);
-    let capacity = CapacityJob::new(client, Arc::clone(&history.store), capacity::options(settings)?);
+    let capacity =
+        CapacityJob::new(client, settings.series_to_read().await?.store, capacity::options(settings)?);
     let drill =
         DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history.store);
     Ok(Prepared {

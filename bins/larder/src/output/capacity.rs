@@ -165,19 +165,32 @@ fn write_notes(text: &mut String, capacity: &Capacity) {
         let why = resource.why_not_foretold.iter();
         let no_limit = resource.why_no_limit.iter().filter(|_| resource.resource == ResourceKind::Memory);
         for note in resource.notes.iter().chain(why).chain(no_limit) {
-            let of = format!("{} of {}", resource.resource, resource.subject);
+            let name = short_name(resource, capacity);
             match notes.iter_mut().find(|(known, _)| known == note) {
-                Some((_, subjects)) if subjects.contains(&of) => {}
-                Some((_, subjects)) => subjects.push(of),
-                None => notes.push((note, vec![of])),
+                Some((_, names)) if names.contains(&name) => {}
+                Some((_, names)) => names.push(name),
+                None => notes.push((note, vec![name])),
             }
         }
     }
     if !notes.is_empty() {
         text.push_str("\nnotes\n");
     }
-    for (note, subjects) in notes {
-        let place = if subjects.is_empty() { String::new() } else { format!("{}: ", subjects.join(", ")) };
+    for (note, names) in notes {
+        let place = match names.len() {
+            0 => String::new(),
+            all if all > 1 && all == capacity.resources.len() => "all: ".to_owned(),
+            _ => format!("{}: ", names.join(", ")),
+        };
         let _ = writeln!(text, "  {place}{note}");
     }
+}
+
+/// What a resource is, and of which node where there are several of its kind.
+fn short_name(resource: &ResourceOutlook, capacity: &Capacity) -> String {
+    let alike = capacity.resources.iter().filter(|it| it.resource == resource.resource);
+    if alike.count() == 1 {
+        return resource.resource.to_string();
+    }
+    format!("{} of {}", resource.resource, resource.subject)
 }

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use serde::Serialize;
 
 use super::MONTH_DAYS;
-use crate::{Backtest, Forecast, ForecastMethod};
+use crate::{Backtest, Forecast, ForecastMethod, series::mean};
 
 /// How something was foretold, and how well that would have done.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,11 +30,11 @@ pub struct CapacityModel {
     pub foretold: Vec<Foretold>,
 }
 
-/// What is expected on a day.
+/// What is expected of a week, in its mean, so that the day of the week does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Foretold {
-    /// The day, UTC.
+    /// The last day of the week, UTC.
     pub on: NaiveDate,
     /// What is expected.
     pub expected: f64,
@@ -73,18 +73,23 @@ impl CapacityModel {
     }
 }
 
-/// The last step of each month from the beginning of the forecast on.
+/// The last week of each month from the beginning of the forecast on.
 fn months(forecast: &Forecast) -> Vec<Foretold> {
     let of_month = |month: u32| {
         let seconds = (MONTH_DAYS * 86_400.0 * f64::from(month)).round();
         let width = TimeDelta::seconds(i64::try_from(forecast.step_seconds).ok()?.max(1));
         #[expect(clippy::cast_possible_truncation, reason = "seconds of some years")]
         let step = usize::try_from(seconds as i64 / width.num_seconds()).ok()?.checked_sub(1)?;
+        let week = usize::try_from(TimeDelta::weeks(1).num_seconds() / width.num_seconds()).ok()?;
+        let of = |values: &[f64]| {
+            let days = values.get((step + 1).saturating_sub(week)..=step)?;
+            Some(mean(days.iter().copied()))
+        };
         Some(Foretold {
             on: forecast.at(step).date_naive(),
-            expected: *forecast.mean.get(step)?,
-            lower: *forecast.lower.get(step)?,
-            upper: *forecast.upper.get(step)?,
+            expected: of(&forecast.mean)?,
+            lower: of(&forecast.lower)?,
+            upper: of(&forecast.upper)?,
         })
     };
     (1..).map_while(of_month).collect()

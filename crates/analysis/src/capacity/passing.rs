@@ -94,12 +94,12 @@ impl Passing {
                 if earliest == latest {
                     return day(expected, year);
                 }
-                format!("{} (between {})", day(expected, year), span(earliest, latest, year))
+                format!("{} (between {})", day(expected, year), span(earliest, latest, expected.year()))
             }
             (_, Some(expected), earliest, None) => format!(
                 "{} ({} at the earliest, perhaps not within {within})",
                 day(expected, year),
-                day(earliest.unwrap_or(expected), year)
+                day(earliest.unwrap_or(expected), expected.year())
             ),
             (_, None, Some(earliest), _) => {
                 format!("not expected within {within} ({} at the earliest)", day(earliest, year))
@@ -109,20 +109,18 @@ impl Passing {
     }
 }
 
-/// `14 March`, or `14 March 2027` where that is not this year.
-fn day(date: NaiveDate, this_year: i32) -> String {
-    let form = if date.year() == this_year { "%-d %B" } else { "%-d %B %Y" };
+/// `14 March`, or `14 March 2027` where that is not the year that is understood.
+fn day(date: NaiveDate, year: i32) -> String {
+    let form = if date.year() == year { "%-d %B" } else { "%-d %B %Y" };
     date.format(form).to_string()
 }
 
 /// `2 and 30 March`, `2 March and 4 April`.
-fn span(from: NaiveDate, to: NaiveDate, this_year: i32) -> String {
-    let to_words = day(to, this_year);
+fn span(from: NaiveDate, to: NaiveDate, year: i32) -> String {
     if (from.year(), from.month()) == (to.year(), to.month()) {
-        return format!("{} and {to_words}", from.day());
+        return format!("{} and {}", from.day(), day(to, year));
     }
-    let from_year = if from.year() == to.year() { from.year() } else { this_year };
-    format!("{} and {to_words}", day(from, from_year))
+    format!("{} and {}", day(from, year), day(to, year))
 }
 
 #[cfg(test)]
@@ -140,14 +138,15 @@ mod tests {
             (["2026-03-14", "2026-03-02", "2026-03-30"], "14 March (between 2 and 30 March)"),
             (["2026-03-14", "2026-02-02", "2026-04-30"], "14 March (between 2 February and 30 April)"),
             (["2026-03-14", "2026-03-14", "2026-03-14"], "14 March"),
-            (["2027-03-14", "2027-03-02", "2027-03-30"], "14 March 2027 (between 2 and 30 March 2027)"),
+            (["2027-03-14", "2027-03-02", "2027-03-30"], "14 March 2027 (between 2 and 30 March)"),
             (
                 ["2026-12-14", "2026-12-02", "2027-02-01"],
                 "14 December (between 2 December and 1 February 2027)",
             ),
+            (["2027-03-14", "2027-01-02", "2027-03-30"], "14 March 2027 (between 2 January and 30 March)"),
             (
-                ["2027-03-14", "2027-01-02", "2027-03-30"],
-                "14 March 2027 (between 2 January and 30 March 2027)",
+                ["2027-01-14", "2026-12-30", "2027-02-01"],
+                "14 January 2027 (between 30 December 2026 and 1 February)",
             ),
             (
                 ["2026-03-14", "2026-03-02", ""],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use larder_analysis::{CapacityFacts, ResourceFacts, ResourceKind, ResourceLimit, TimeSeries, sum_of};
 use larder_cache_client::CacheClient;
+use larder_metrics_model::metric;
 use larder_metrics_store::{MetricsStore, Result};
 
 use super::{
@@ -183,12 +184,38 @@ impl Gathering<'_> {
         noted.rates.series
     }
 
+    /// The resource says already what it is.
     fn note(&mut self, said: Vec<String>, damaged: Vec<String>, notes: &mut Vec<String>) {
         for words in damaged {
             if !self.problems.contains(&words) {
                 self.problems.push(words);
             }
         }
-        notes.extend(said);
+        notes.extend(said.into_iter().map(|words| without_series(&words).to_owned()));
+    }
+}
+
+/// Takes the series from the beginning of a note, as of `node_keys of a:1: nothing was measured`.
+fn without_series(note: &str) -> &str {
+    match note.split_once(": ") {
+        Some((series, words)) if metric(series.split(' ').next().unwrap_or_default()).is_some() => words,
+        _ => note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_that_begins_with_a_series_loses_it() {
+        for (note, words) in [
+            ("node_keys of a:1: nothing was measured once", "nothing was measured once"),
+            ("used_memory_bytes: nothing was measured once", "nothing was measured once"),
+            ("metrics.sqlite (samples): is damaged", "metrics.sqlite (samples): is damaged"),
+            ("", ""),
+        ] {
+            assert_eq!(without_series(note), words);
+        }
     }
 }
