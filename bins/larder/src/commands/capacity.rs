@@ -1,5 +1,4 @@
 //! `larder capacity`.
-#![expect(clippy::doc_markdown, reason = "help is no Markdown")]
 
 use std::{process::ExitCode, time::Duration};
 
@@ -22,7 +21,7 @@ use crate::{
 /// nothing in the cache. Days are of UTC.
 #[derive(Args, Debug)]
 pub(crate) struct CapacityArgs {
-    /// How far is foretold, such as 90d or 1y [default: 180d]
+    /// How far is foretold, such as 90d or 1y [default: 180d, or as configured]
     #[arg(long, value_name = "TIME", value_parser = horizon)]
     horizon: Option<Duration>,
     /// Say how each resource was foretold, and how well that would have done on its own past

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use larder_analysis::{Capacity, Growth, Passing, ResourceKind, ResourceOutlook};
+use larder_analysis::{Backtest, Capacity, Growth, MonthOverMonth, Passing, ResourceKind, ResourceOutlook};
 use larder_metrics_model::Skipped;
 
 use super::{format, table, verdict};
@@ -47,7 +47,7 @@ fn resources(capacity: &Capacity) -> String {
         let nearly = resource.nearly_full().filter(|passing| passing.share < 1.0);
         table.add_row([
             resource.resource.to_string(),
-            resource.subject.clone(),
+            subject(resource, capacity),
             format::or_dash(resource.latest, write),
             resource.growth.map_or_else(|| "not enough data".to_owned(), |it| growth(&it, resource.resource)),
             limit(resource),
@@ -65,15 +65,21 @@ fn limit(resource: &ResourceOutlook) -> String {
     }
 }
 
-/// `+1.2 GiB (1.0 to 1.4)`, and what that is of the whole.
+/// The cache is named above the table.
+fn subject(resource: &ResourceOutlook, capacity: &Capacity) -> String {
+    if capacity.cache.as_ref() == Some(&resource.subject) {
+        return "cache".to_owned();
+    }
+    resource.subject.clone()
+}
+
+/// `+1.2 GiB (+1.0 to +1.4 GiB), +9.1 %`.
 fn growth(growth: &Growth, kind: ResourceKind) -> String {
+    let (lower, upper) = (signed(growth.lower, kind), signed(growth.upper, kind));
+    let unit = upper.split_once(' ').map_or("", |(_, unit)| unit);
+    let lower = lower.strip_suffix(unit).map_or(lower.as_str(), str::trim_end);
     let share = growth.share_per_month.map_or_else(String::new, |share| format!(", {:+.1} %", share * 100.0));
-    format!(
-        "{} ({} to {}){share}",
-        signed(growth.per_month, kind),
-        signed(growth.lower, kind),
-        signed(growth.upper, kind)
-    )
+    format!("{} ({lower} to {upper}){share}", signed(growth.per_month, kind))
 }
 
 fn signed(value: f64, kind: ResourceKind) -> String {
@@ -94,19 +100,11 @@ fn amount(value: f64, kind: ResourceKind) -> String {
 /// Writes how a resource was foretold, and how well that would have done on its own past.
 fn explained(resource: &ResourceOutlook) -> String {
     let mut text = format!("{} of {}\n", resource.resource, resource.subject);
-    if let Some(months) = &resource.month_over_month {
-        let write = |value| amount(value, resource.resource);
-        let (before, after) = (&months.before, &months.after);
-        let share =
-            months.change_share.map_or_else(String::new, |share| format!(" ({:+.1} %)", share * 100.0));
-        let _ = writeln!(
-            text,
-            "  months: {} in {}, {} in {}{share}",
-            write(before.median),
-            before.month,
-            write(after.median),
-            after.month
-        );
+    let write = |value| amount(value, resource.resource);
+    if let Some(MonthOverMonth { before, after, change_share, .. }) = &resource.month_over_month {
+        let share = change_share.map_or_else(String::new, |share| format!(" ({:+.1} %)", share * 100.0));
+        let (was, is) = (write(before.median), write(after.median));
+        let _ = writeln!(text, "  months: {was} in {}, {is} in {}{share}", before.month, after.month);
     }
     if let Some(why) = &resource.why_no_limit {
         let _ = writeln!(text, "  no limit: {why}");
@@ -126,35 +124,31 @@ fn explained(resource: &ResourceOutlook) -> String {
         format::percent(model.measured_share),
         model.seasons_in_words()
     );
-    match &model.backtest {
-        None => text.push_str("  backtest: the past is too short to leave its end out\n"),
-        Some(test) => {
-            let _ = writeln!(
-                text,
-                "  backtest: {} times {} {unit}; error {} of what repeating would have (MASE), {} of the value; \
-                 {} of the values in the {:.0} % interval (in that of theory {})",
-                test.origins,
-                test.horizon,
-                format::or_dash(test.scaled_error, |error| format!("{error:.2}")),
-                format::or_dash(test.relative_error, format::percent),
-                format::percent(test.coverage),
-                model.confidence * 100.0,
-                format::percent(test.coverage_of_theory),
-            );
-        }
-    }
-    for month in &model.foretold {
-        let write = |value| amount(value, resource.resource);
-        let _ = writeln!(
-            text,
-            "  {}: {} ({} to {})",
-            month.on,
-            write(month.expected),
-            write(month.lower),
-            write(month.upper)
-        );
+    let tried = model.backtest.as_ref().map(|tried| backtest(tried, unit, model.confidence));
+    let _ = writeln!(
+        text,
+        "  backtest: {}",
+        tried.as_deref().unwrap_or("the past is too short to leave its end out")
+    );
+    for week in &model.foretold {
+        let (lower, upper) = (write(week.lower), write(week.upper));
+        let _ = writeln!(text, "  week to {}: {} ({lower} to {upper})", week.on, write(week.expected));
     }
     text
+}
+
+fn backtest(tried: &Backtest, unit: &str, confidence: f64) -> String {
+    format!(
+        "{} times {} {unit}; error {} of that of repeating what was (MASE), {} of the value; \
+         {} of the values in the {:.0} % interval (in that of theory {})",
+        tried.origins,
+        tried.horizon,
+        format::or_dash(tried.scaled_error, |error| format!("{error:.2}")),
+        format::or_dash(tried.relative_error, format::percent),
+        format::percent(tried.coverage),
+        confidence * 100.0,
+        format::percent(tried.coverage_of_theory),
+    )
 }
 
 /// Notes that several resources share are said once.
@@ -193,4 +187,48 @@ fn short_name(resource: &ResourceOutlook, capacity: &Capacity) -> String {
         return resource.resource.to_string();
     }
     format!("{} of {}", resource.resource, resource.subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_analysis::{
+        CapacityFacts, CapacityOptions, LimitSource, ResourceFacts, ResourceLimit, plan_capacity,
+    };
+
+    use super::*;
+
+    fn planned(per_day: f64) -> Capacity {
+        let start = chrono::DateTime::UNIX_EPOCH;
+        let day = chrono::TimeDelta::days(1);
+        let mut memory = ResourceFacts::unseen(ResourceKind::Memory, "a:1");
+        memory.series =
+            (0..60).map(|at| (start + day * at, (1_000.0 + per_day * f64::from(at)) * 1_048_576.0)).collect();
+        memory.limit = ResourceLimit::Known { value: 1_200.0 * 1_048_576.0, source: LimitSource::Maxmemory };
+        let mut facts = CapacityFacts::unseen(Some("redis://a:1".to_owned()));
+        facts.resources = vec![memory, ResourceFacts::unseen(ResourceKind::Keys, "redis://a:1")];
+        plan_capacity(&facts, &CapacityOptions::default(), start + day * 60)
+    }
+
+    #[test]
+    fn growth_says_its_unit_once_and_what_shrinks_has_a_sign() {
+        let growth = |per_day: f64| {
+            let text = for_people(&planned(per_day), false);
+            text.lines().find(|line| line.contains("memory ")).unwrap_or_default().to_owned()
+        };
+        assert!(growth(1.0).contains("+30.4 MiB (+30.4 to +30.4 MiB), +2.9 %"), "{}", growth(1.0));
+        assert!(growth(-1.0).contains("-30.4 MiB (-30.4 to -30.4 MiB), -3.2 %"), "{}", growth(-1.0));
+        assert!(growth(1.0).contains("85 %: passed already"), "{}", growth(1.0));
+    }
+
+    #[test]
+    fn a_resource_of_the_cache_is_not_named_again_and_one_without_data_says_so() {
+        let text = for_people(&planned(1.0), true);
+        let keys = text.lines().find(|line| line.contains(" keys ")).unwrap_or_default();
+        assert_eq!(
+            keys.split_whitespace().collect::<Vec<_>>().join(" "),
+            "keys cache - not enough data none known - -"
+        );
+        assert!(text.contains("not foretold: nothing was measured"), "{text}");
+        assert!(text.contains("keys: nothing was measured"), "{text}");
+    }
 }

@@ -22,41 +22,53 @@ pub(super) fn judge(
     let (limit, source) = (outlook.limit?, outlook.limit_source?);
     let (near, full) = (outlook.nearly_full()?, outlook.full()?);
     let severity = severity(outlook, near, full, options, now)?;
-    let write = |value: f64| amount(value, outlook.resource);
-    let mut message = format!(
-        "{} of {} ({}) {} in use",
-        outlook.latest.map_or_else(|| "An unknown part".to_owned(), write),
-        write(limit),
-        source.as_str(),
-        if outlook.resource == ResourceKind::Connections { "are" } else { "is" },
-    );
-    if near.share < full.share {
-        message += &format!("; {} of that: {}", wording::percent(near.share), near.words(now));
-    }
-    message += &format!("; all of it: {}.", full.words(now));
-    if outlook.evicts {
-        message += " Keys are evicted from then on; no write is refused.";
-    }
     let advice = advice(outlook.resource, source, outlook.evicts);
+    let finding = Finding::new(ids::of(outlook.resource, source), severity, outlook.subject.as_str())
+        .saying(message(outlook, limit, source, now))
+        .recommending(advice.recommendation)
+        .expecting(advice.effect)
+        .risking(advice.risk);
+    Some(with_evidence(finding, outlook, limit, source))
+}
+
+fn message(outlook: &ResourceOutlook, limit: f64, source: LimitSource, now: DateTime<Utc>) -> String {
+    let write = |value: f64| amount(value, outlook.resource);
+    let latest = outlook.latest.map_or_else(|| "An unknown part".to_owned(), write);
+    let verb = if outlook.resource == ResourceKind::Connections { "are" } else { "is" };
+    let mut parts = vec![format!("{latest} of {} ({}) {verb} in use", write(limit), source.as_str())];
+    for passing in &outlook.passings {
+        let share = if passing.share < 1.0 {
+            format!("{} of that", wording::percent(passing.share))
+        } else {
+            "all of it".to_owned()
+        };
+        parts.push(format!("{share}: {}", passing.words(now)));
+    }
+    let evicts = if outlook.evicts { " Keys are evicted from then on; no write is refused." } else { "" };
+    format!("{}.{evicts}", parts.join("; "))
+}
+
+fn with_evidence(finding: Finding, outlook: &ResourceOutlook, limit: f64, source: LimitSource) -> Finding {
     let unit = outlook.unit;
-    let mut finding = Finding::new(ids::of(outlook.resource, source), severity, outlook.subject.as_str())
-        .saying(message)
+    let mut finding = finding
         .with_evidence("resource", outlook.resource.as_str(), None)
         .with_evidence("limit", limit, unit)
         .with_evidence("limit_source", source.as_str(), None);
-    if let Some(latest) = outlook.latest {
-        finding = finding.with_evidence("latest", latest, unit);
+    let growth = outlook.growth.map(|growth| growth.per_month);
+    for (name, value) in [("latest", outlook.latest), ("growth_per_month", growth)] {
+        if let Some(value) = value {
+            finding = finding.with_evidence(name, value, unit);
+        }
     }
-    if let Some(growth) = outlook.growth {
-        finding = finding.with_evidence("growth_per_month", growth.per_month, unit);
-    }
-    let days = [("expected", full.expected), ("earliest", full.earliest), ("latest_day", full.latest)];
-    for (name, day) in days {
+    let days = outlook.full().map(|full| {
+        [("full_expected", full.expected), ("full_earliest", full.earliest), ("full_latest", full.latest)]
+    });
+    for (name, day) in days.into_iter().flatten() {
         if let Some(day) = day {
             finding = finding.with_evidence(name, day.to_string().as_str(), None);
         }
     }
-    Some(finding.recommending(advice.recommendation).expecting(advice.effect).risking(advice.risk))
+    finding
 }
 
 /// Critical is what refuses users within the urgent time, a warning what comes near its limit soon, or may; a cache that evicts

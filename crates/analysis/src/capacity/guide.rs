@@ -78,7 +78,7 @@ pub struct CapacityRecommendation {
 
 /// One of the guide's analyses, with what projections are made of.
 pub(super) struct Trends<T> {
-    pub(super) trends: Analysis<T>,
+    pub(super) analysis: Analysis<T>,
     growth: Option<Growth>,
     level: Option<f64>,
 }
@@ -98,7 +98,7 @@ pub(super) fn memory_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends
         growth_rate_percent: growth.and_then(in_percent),
         trend: word_of_guide(word, growth),
     });
-    Trends { trends: Analysis::of(trends), growth, level: growth::level(&series) }
+    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&series) }
 }
 
 pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends<OperationTrends> {
@@ -113,7 +113,7 @@ pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Tre
         growth_rate_percent: growth.and_then(in_percent),
         operations_per_second_peak: level.max,
     });
-    Trends { trends: Analysis::of(trends), growth, level: growth::level(&facts.series) }
+    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&facts.series) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a month")]

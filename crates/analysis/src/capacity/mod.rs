@@ -2,6 +2,7 @@
 
 mod facts;
 mod findings;
+mod foretell;
 mod growth;
 mod guide;
 mod ids;
@@ -91,8 +92,8 @@ pub fn plan_capacity(facts: &CapacityFacts, options: &CapacityOptions, now: Date
     findings.extend(of_growth);
     findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
     Capacity {
-        memory_trends: memory.trends,
-        operation_trends: operations.trends,
+        memory_trends: memory.analysis,
+        operation_trends: operations.analysis,
         growth_projections,
         capacity_recommendations,
         resources,

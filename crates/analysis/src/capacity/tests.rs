@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Severity, TrendWord, series::SeriesBreak, series::TimeSeries};
 
-const GIB: f64 = (1_u64 << 30) as f64;
+const GIB: f64 = 1_073_741_824.0;
 
 /// The first of January 2026.
 fn start() -> DateTime<Utc> {

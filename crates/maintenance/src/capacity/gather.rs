@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use larder_analysis::{CapacityFacts, ResourceFacts, ResourceKind, ResourceLimit, TimeSeries, sum_of};
 use larder_cache_client::CacheClient;
-use larder_metrics_model::metric;
+use larder_metrics_model::{NodeAddress, metric};
 use larder_metrics_store::{MetricsStore, Result};
 
 use super::{
@@ -60,7 +60,7 @@ pub async fn gather_capacity(
     gathering.parts(&nodes).await?;
     let known: Vec<_> = nodes.iter().map(|node| &node.address).collect();
     let gone: Vec<&str> =
-        in_history.iter().filter(|node| !known.contains(node)).map(|it| it.as_str()).collect();
+        in_history.iter().filter(|node| !known.contains(node)).map(NodeAddress::as_str).collect();
     if !gone.is_empty() {
         let words = format!("in the history and no nodes of the cache now: {}", gone.join(", "));
         gathering.facts.notes.push(words);
@@ -174,14 +174,14 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn take(&mut self, noted: NotedSeries, notes: &mut Vec<String>) -> TimeSeries {
-        self.note(noted.notes, noted.damaged, notes);
-        noted.series
+    fn take(&mut self, found: NotedSeries, notes: &mut Vec<String>) -> TimeSeries {
+        self.note(found.notes, found.damaged, notes);
+        found.series
     }
 
-    fn take_rates(&mut self, noted: NotedRates, notes: &mut Vec<String>) -> TimeSeries {
-        self.note(noted.notes, noted.damaged, notes);
-        noted.rates.series
+    fn take_rates(&mut self, found: NotedRates, notes: &mut Vec<String>) -> TimeSeries {
+        self.note(found.notes, found.damaged, notes);
+        found.rates.series
     }
 
     /// The resource says already what it is.
