@@ -97,6 +97,8 @@ fn severity(
         return None;
     };
     Some(match severity {
+        // A cache that evicts and is full is as it is meant to be.
+        _ if outlook.evicts && is_past(near) => Severity::Info,
         Severity::Critical if outlook.evicts => Severity::Warning,
         Severity::Warning if outlook.evicts => Severity::Info,
         other => other,

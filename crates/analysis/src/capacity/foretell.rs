@@ -49,7 +49,8 @@ pub(super) fn foretell(
     }
     let width = width(series, span);
     let measured_share = measured(&Summary::of(series, width, kind.summarise()), notes)?;
-    let end = reach(span, last.at, now + horizon, notes);
+    let asked = now + horizon;
+    let end = asked.min(last.at + span * REACH);
     let days = (end - now).num_days();
     if days < 1 {
         return Err(format!(
@@ -61,10 +62,27 @@ pub(super) fn foretell(
     let steps = (end - last.at).num_seconds() / width.num_seconds() + 1;
     let mut options = ForecastOptions::new(width, usize::try_from(steps).unwrap_or(1));
     options.summarise = kind.summarise();
-    let forecast = forecast(series, &options).map_err(|error| error.to_string())?;
-    notes.extend(forecast.notes.iter().cloned());
+    let mut forecast = forecast(series, &options).map_err(|error| error.to_string())?;
+    notes.append(&mut forecast.notes);
     let begin = forecast.from - width * i32::try_from(forecast.steps).unwrap_or(i32::MAX);
-    Ok(Known { forecast, begin, measured_share, days })
+    let end = end.min(last.at + (last.at - begin) * REACH);
+    if end < asked {
+        notes.push(format!(
+            "{} of history say nothing of what is further away than {}",
+            counted((last.at - begin).num_days().unsigned_abs(), "day"),
+            end.format("%F"),
+        ));
+    }
+    shorten(&mut forecast, end);
+    Ok(Known { forecast, begin, measured_share, days: (end - now).num_days().max(0) })
+}
+
+/// Leaves out what lies too far away.
+fn shorten(forecast: &mut Forecast, end: DateTime<Utc>) {
+    let steps = (0..forecast.mean.len()).take_while(|step| forecast.at(*step) <= end).count();
+    for values in [&mut forecast.mean, &mut forecast.lower, &mut forecast.upper] {
+        values.truncate(steps);
+    }
 }
 
 /// Days where there are enough of them, or where an hour has no measurement of its own.
@@ -91,24 +109,6 @@ fn measured(steps: &Summary, notes: &mut Vec<String>) -> Result<f64, String> {
         ));
     }
     Ok(share)
-}
-
-/// Where the history does not reach as far as is asked for, that is said.
-fn reach(
-    span: TimeDelta,
-    last: DateTime<Utc>,
-    asked: DateTime<Utc>,
-    notes: &mut Vec<String>,
-) -> DateTime<Utc> {
-    let end = asked.min(last + span * REACH);
-    if end < asked {
-        notes.push(format!(
-            "{} of history say nothing of what is further away than {}",
-            counted(span.num_days().unsigned_abs(), "day"),
-            end.format("%F"),
-        ));
-    }
-    end
 }
 
 /// Intervals of exponential smoothing take its slope for known ("Forecasting: principles and practice", 3rd edition, section 8.7,

@@ -4,7 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use larder_metrics_model::Unit;
 use serde::Serialize;
 
-use super::{CapacityOptions, Growth, MONTH_DAYS, ResourceFacts, growth, ids, period};
+use super::{
+    CapacityOptions, Growth, MONTH_DAYS, ResourceFacts, growth, ids,
+    period::{self, Used},
+};
 use crate::{
     Finding, Level, Priority, Severity, Summarise, Summary, TrendWord,
     optimize::Analysis,
@@ -89,8 +92,8 @@ const DAY_SECONDS: f64 = 86_400.0;
 const MONTHS: f64 = 6.0;
 
 pub(super) fn memory_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends<MemoryTrends> {
-    let series = period::used(facts, &mut Vec::new());
-    let (word, growth) = growth::growth(&series);
+    let Used { series, is_filling } = period::used(facts, &mut Vec::new());
+    let (word, growth) = if is_filling.is_some() { Default::default() } else { growth::growth(&series) };
     let level = Level::of(&last_month(&series, now));
     let trends = level.map(|level| MemoryTrends {
         average_usage: level.mean,

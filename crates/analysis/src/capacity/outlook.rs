@@ -8,7 +8,8 @@ use super::{
     CapacityModel, CapacityOptions, Growth, LimitSource, MonthOverMonth, Passing, ResourceFacts,
     ResourceKind, ResourceLimit,
     foretell::{foretell, widen},
-    growth, period,
+    growth,
+    period::{self, Used},
 };
 use crate::{TrendWord, series::TimeSeries};
 
@@ -56,19 +57,20 @@ pub struct ResourceOutlook {
 
 /// What was not measured for so long is said.
 const STALE: TimeDelta = TimeDelta::days(2);
-/// What filled anew so short a time ago may still be filling.
-const FILLING: TimeDelta = TimeDelta::days(14);
 
 impl ResourceOutlook {
     pub(super) fn of(facts: &ResourceFacts, options: &CapacityOptions, now: DateTime<Utc>) -> Self {
         let mut notes = facts.notes.clone();
         notes.extend(facts.series.unusable_note());
-        let rest = period::used(facts, &mut notes);
-        say_how_fresh(facts, &rest, now, &mut notes);
-        let mut foretold = foretell(facts.kind, &rest, options.horizon, now, &mut notes);
+        let Used { series: rest, is_filling } = period::used(facts, &mut notes);
+        say_how_fresh(&rest, now, &mut notes);
+        let mut foretold = match &is_filling {
+            Some(why) => Err(why.clone()),
+            None => foretell(facts.kind, &rest, options.horizon, now, &mut notes),
+        };
         // Growth is that of the same part of the history.
         let rest = foretold.as_ref().map_or(rest.clone(), |known| rest.since(known.begin));
-        let (trend, growth) = growth::growth(&rest);
+        let (trend, growth) = if is_filling.is_some() { Default::default() } else { growth::growth(&rest) };
         if let Some((known, growth)) = foretold.as_mut().ok().zip(growth) {
             widen(&mut known.forecast, &growth);
         }
@@ -122,12 +124,9 @@ fn shares(options: &CapacityOptions) -> Vec<f64> {
     if near < 1.0 { vec![near, 1.0] } else { vec![1.0] }
 }
 
-fn say_how_fresh(facts: &ResourceFacts, rest: &TimeSeries, now: DateTime<Utc>, notes: &mut Vec<String>) {
-    let Some((first, last)) = rest.first().zip(rest.last()) else { return };
+fn say_how_fresh(series: &TimeSeries, now: DateTime<Utc>, notes: &mut Vec<String>) {
+    let Some(last) = series.last() else { return };
     if now - last.at > STALE {
         notes.push(format!("nothing has been measured since {}", period::minute(last.at)));
-    }
-    if rest.len() < facts.series.len() && last.at - first.at < FILLING {
-        notes.push("it began anew so short a time ago that what grows may be what fills again".to_owned());
     }
 }

@@ -125,9 +125,11 @@ fn what_is_past_its_limit_says_so_and_what_evicts_counts_less() {
     assert_eq!(findings[0].severity, Severity::Critical);
     let mut evicting = full();
     evicting.policy = Some("allkeys-lru".to_owned());
-    let (_, findings) = planned(evicting, at(60));
-    assert_eq!(findings[0].severity, Severity::Warning);
+    let (_, findings) = planned(evicting.clone(), at(60));
+    assert_eq!(findings[0].severity, Severity::Info, "it is as it is meant to be");
     assert!(findings[0].message.contains("Keys are evicted"), "{}", findings[0].message);
+    evicting.series = daily(60, |day| (20.0 + day) * GIB);
+    assert_eq!(planned(evicting, at(60)).1[0].severity, Severity::Warning, "it will begin to evict");
     // Known to be full, however little of a history there is.
     let (outlook, findings) = planned(memory(daily(1, |_| 101.0 * GIB)), at(1));
     assert_eq!((outlook.full().unwrap().state, findings.len()), (PassingState::Passed, 1));
@@ -161,6 +163,7 @@ fn a_change_of_level_a_gap_a_restart_and_an_old_history_are_said() {
     let stepped = memory(noisy(120, |day| if day < 60.0 { 20.0 * GIB } else { 50.0 * GIB }));
     let outlook = said(stepped, 120, "the level changed on 2026-03-02");
     assert_eq!(outlook.used_from.map(|from| from.date_naive()), "2026-03-02".parse().ok());
+    assert_eq!(outlook.full().unwrap().within_days, 118, "twice what was used");
     assert!(outlook.growth.is_some_and(|growth| growth.per_month.abs() < GIB), "{outlook:?}");
 
     let thin = memory(noisy(90, |_| 20.0 * GIB).keep(|it| (it.at - start()).num_days() % 4 == 0));
@@ -174,8 +177,12 @@ fn a_change_of_level_a_gap_a_restart_and_an_old_history_are_said() {
 
     let mut emptied = memory(noisy(90, |day| if day < 60.0 { 50.0 * GIB } else { (day - 59.0) * GIB }));
     emptied.breaks = vec![SeriesBreak { after: at(59), until: at(60), what: Break::Flushed }];
-    let outlook = said(emptied, 90, "all keys were removed on 2026-03-02");
-    assert_eq!(outlook.used_from, Some(at(60)));
+    let outlook = said(emptied.clone(), 90, "all keys were removed on 2026-03-02");
+    assert_eq!(outlook.used_from, Some(at(60)), "it has not filled again for 29 days");
+    emptied.series = emptied.series.until(at(75));
+    let (outlook, findings) = planned(emptied, at(75));
+    assert!(outlook.why_not_foretold.is_some_and(|why| why.contains("it fills again")));
+    assert!(outlook.growth.is_none() && findings.is_empty());
     said(memory(noisy(30, |_| 20.0 * GIB)), 30, "29 days of history say nothing of what is further away");
 }
 
