@@ -84,10 +84,14 @@ pub(super) struct Trends<T> {
     pub(super) analysis: Analysis<T>,
     growth: Option<Growth>,
     level: Option<f64>,
+    /// How long a time growth was reckoned from.
+    span: std::time::Duration,
 }
 
 /// The guide calls memory stable within this growth a month, in percent.
 const STABLE_PERCENT: f64 = 5.0;
+/// Of less time than this no growth a month is found fault with.
+const LONG_ENOUGH: std::time::Duration = std::time::Duration::from_hours(21 * 24);
 const DAY_SECONDS: f64 = 86_400.0;
 const MONTHS: f64 = 6.0;
 
@@ -101,7 +105,7 @@ pub(super) fn memory_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends
         growth_rate_percent: growth.and_then(in_percent),
         trend: word_of_guide(word, growth),
     });
-    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&series) }
+    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&series), span: series.span() }
 }
 
 pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends<OperationTrends> {
@@ -116,7 +120,8 @@ pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Tre
         growth_rate_percent: growth.and_then(in_percent),
         operations_per_second_peak: level.max,
     });
-    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&facts.series) }
+    let (level, span) = (growth::level(&facts.series), facts.series.span());
+    Trends { analysis: Analysis::of(trends), growth, level, span }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a month")]
@@ -156,9 +161,9 @@ impl<T> Trends<T> {
         Some((self.level? + MONTHS * self.growth?.per_month).max(0.0))
     }
 
-    /// The growth a month as a share, where it is more than `most`, and more than chance.
+    /// The growth a month as a share, where it is more than `most`, more than chance, and not of a few days.
     fn rapid(&self, most: f64) -> Option<(Growth, f64)> {
-        let growth = self.growth.filter(|growth| growth.lower > 0.0)?;
+        let growth = self.growth.filter(|growth| growth.lower > 0.0 && self.span >= LONG_ENOUGH)?;
         let share = growth.share_per_month.filter(|share| *share > most)?;
         Some((growth, share))
     }

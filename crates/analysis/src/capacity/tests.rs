@@ -115,6 +115,9 @@ fn what_is_constant_zero_or_shrinks_does_not_pass_and_divides_by_nothing() {
     let trends = capacity.memory_trends.known().unwrap();
     assert!(trends.growth_rate_percent.is_some_and(f64::is_finite), "{trends:?}");
     assert_eq!(capacity.findings[0].id.as_str(), "capacity.memory_growth");
+    facts.memory.series = facts.memory.series.until(at(14));
+    let capacity = plan_capacity(&facts, &CapacityOptions::default(), at(14));
+    assert!(capacity.findings.is_empty(), "two weeks are no month: {:?}", capacity.findings);
 }
 
 #[test]
