@@ -179,4 +179,20 @@ mod tests {
         assert_eq!(known, ResourceLimit::Known { value: 10_000.0, source: LimitSource::Maxclients });
         assert!(matches!(node(Some("# Clients\r\n")).clients_limit(), ResourceLimit::Unknown(_)));
     }
+
+    #[test]
+    fn nodes_that_do_not_answer_are_those_of_the_newest_snapshot_or_else_of_the_history() {
+        let mut measured = larder_metrics_model::NodeSnapshot::new(NodeAddress::new("a:1"), NodeKind::Data);
+        measured.info = Info::parse("# Clients\r\nmaxclients:7\r\n# Replication\r\nrole:slave\r\n");
+        let at = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let mut snapshot = Snapshot::at(at.fixed_offset());
+        snapshot.nodes = vec![measured];
+        let found = of_history(Some(&snapshot), &[NodeAddress::new("old:1")], "refused");
+        assert_eq!((found.len(), found[0].address.as_str(), found[0].is_replica()), (1, "a:1", true));
+        assert!(matches!(found[0].clients_limit(), ResourceLimit::Known { .. }));
+        assert!(found[0].note().is_some_and(|note| note.contains("2026-01-01 00:00 UTC")));
+        let found = of_history(None, &[NodeAddress::new("old:1")], "refused");
+        assert_eq!((found[0].address.as_str(), found[0].note()), ("old:1", None));
+        assert!(of_history(None, &[], "refused").is_empty());
+    }
 }
