@@ -83,8 +83,14 @@ fn growth(growth: &Growth, kind: ResourceKind) -> String {
 }
 
 fn signed(value: f64, kind: ResourceKind) -> String {
-    let sign = if value < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", amount(value.abs(), kind))
+    let text = amount(value.abs(), kind);
+    let is_nothing = !text.contains(|digit| matches!(digit, '1'..='9'));
+    let sign = match value {
+        _ if is_nothing => "",
+        _ if value < 0.0 => "-",
+        _ => "+",
+    };
+    format!("{sign}{text}")
 }
 
 fn amount(value: f64, kind: ResourceKind) -> String {
@@ -217,6 +223,7 @@ mod tests {
         };
         assert!(growth(1.0).contains("+30.4 MiB (+30.4 to +30.4 MiB), +2.9 %"), "{}", growth(1.0));
         assert!(growth(-1.0).contains("-30.4 MiB (-30.4 to -30.4 MiB), -3.2 %"), "{}", growth(-1.0));
+        assert!(growth(0.0).contains(" 0 B (0 to 0 B), +0.0 %"), "{}", growth(0.0));
         assert!(growth(1.0).contains("85 %: passed already"), "{}", growth(1.0));
     }
 
