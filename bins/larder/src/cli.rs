@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        audit, backup, clean, collect, completions, config, drill, health, keys, maintain, metrics, optimize,
-        policy, restore, undo, watch,
+        audit, backup, capacity, clean, collect, completions, config, drill, health, keys, maintain, metrics,
+        optimize, policy, restore, undo, watch,
     },
     global::Global,
 };
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Health(health::HealthArgs),
     Audit(audit::AuditArgs),
     Optimize(optimize::OptimizeArgs),
+    Capacity(capacity::CapacityArgs),
     Watch(watch::WatchArgs),
     Collect(collect::CollectArgs),
     Keys(keys::KeysArgs),

@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod audit;
+mod capacity;
 mod finding;
 mod forecast;
 mod health;
@@ -19,6 +20,12 @@ pub use audit::{
     Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
     DANGEROUS_COMMANDS, MachineTuning, audit_finding_ids, audit_rules, judge_audit,
 };
+pub use capacity::{
+    Capacity, CapacityFacts, CapacityModel, CapacityOptions, CapacityRecommendation, Foretold, Growth,
+    GrowthProjections, LimitSource, MemoryTrends, MonthMedian, MonthOverMonth, OperationTrends, Passing,
+    PassingState, ResourceFacts, ResourceKind, ResourceLimit, ResourceOutlook, capacity_finding_ids,
+    plan_capacity,
+};
 pub use finding::{Evidence, EvidenceValue, Finding, FindingId, Severity};
 pub use forecast::{Backtest, Forecast, ForecastError, ForecastMethod, ForecastOptions, forecast};
 pub use health::{
@@ -30,6 +37,8 @@ pub use optimize::{
     OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
     SlowCommand, Watched, Window, optimize, optimize_finding_ids,
 };
-pub use series::{Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates};
+pub use series::{
+    Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates, sum_of,
+};
 pub use statistics::MannKendall;
 pub use trend::{Better, Level, LevelChange, Slope, Trend, TrendOptions, TrendWord, judge_trend};

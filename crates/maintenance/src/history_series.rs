@@ -16,6 +16,8 @@ use larder_metrics_store::{
 
 /// A week of minutes is read as it was measured; four hundred days are read as hours, what is longer as days.
 const MOST_POINTS: usize = 11_000;
+/// Some of the newest snapshots may be of drills, which have no nodes.
+const NEWEST: usize = 20;
 /// Counters that nobody resets by themselves: where one goes back, all of them were reset.
 const COUNTERS: [&str; 3] = ["node_commands", "node_connections", "node_hits"];
 
@@ -62,6 +64,21 @@ pub struct NotedRates {
     pub notes: Vec<String>,
     /// What of that could not be read.
     pub damaged: Vec<Damage>,
+}
+
+impl NotedSeries {
+    fn of(
+        found: Series,
+        metric: &str,
+        node: Option<&NodeAddress>,
+        observation: impl Fn(&Point) -> Observation,
+    ) -> Self {
+        let series: TimeSeries = found.points.iter().map(observation).collect();
+        let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
+        notes.extend(gaps(metric, node, &series));
+        let extremes = (!is_counter(metric)).then(|| Extremes::of(&found.points)).flatten();
+        Self { series, notes, damaged: found.damaged, extremes }
+    }
 }
 
 impl HistorySeries {
@@ -135,13 +152,39 @@ impl HistorySeries {
     ) -> Result<NotedSeries> {
         let mut query = SeriesQuery::new(metric);
         (query.node, query.from, query.until) = (node.cloned(), from, until);
-        let found = self.ask(query).await?;
         let is_counter = is_counter(metric);
-        let series: TimeSeries = found.points.iter().map(|point| observation(point, is_counter)).collect();
-        let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
-        notes.extend(gaps(metric, node, &series));
-        let extremes = (!is_counter).then(|| Extremes::of(&found.points)).flatten();
-        Ok(NotedSeries { series, notes, damaged: found.damaged, extremes })
+        let found = self.ask(query).await?;
+        Ok(NotedSeries::of(found, metric, node, |point| observation(point, is_counter)))
+    }
+
+    /// Returns the same as [`noted`](Self::noted), but of a point that sums samples up the highest of them: what is full at its
+    /// peak is full.
+    ///
+    /// # Errors
+    /// The history cannot be read at all.
+    pub async fn peaks(
+        &self,
+        metric: &str,
+        node: Option<&NodeAddress>,
+        from: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<NotedSeries> {
+        let mut query = SeriesQuery::new(metric);
+        (query.node, query.from, query.until) = (node.cloned(), from, until);
+        let found = self.ask(query).await?;
+        let peak = |point: &Point| Observation { value: point.max, ..observation(point, false) };
+        Ok(NotedSeries::of(found, metric, node, peak))
+    }
+
+    /// Returns the newest snapshot before `until` in which nodes were measured; `None` where none is kept.
+    ///
+    /// # Errors
+    /// The history cannot be read at all.
+    pub async fn newest_of_nodes(&self, until: DateTime<Utc>) -> Result<Option<Snapshot>> {
+        let mut query = Query::default().until(until).take(Take::Newest(NEWEST));
+        query.cache = self.named().await?;
+        let found = self.store.read(&query).await?;
+        Ok(found.snapshots.into_iter().rfind(|snapshot| !snapshot.nodes.is_empty()))
     }
 
     /// Returns a metric of one family of keys, as [`metric`](Self::metric) does.

@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
-use larder_analysis::{AuditVerdict, HealthVerdict, Optimization};
+use larder_analysis::{AuditVerdict, Capacity, HealthVerdict, Optimization};
 use larder_backup::{DrillReport, Manifest, PrunePlan, Verification};
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{Skipped, Snapshot};
@@ -74,6 +74,8 @@ pub enum JobReport {
     Health(HealthVerdict),
     /// An audit.
     Audit(Box<AuditVerdict>),
+    /// When the cache is full; `None` where the history could not be read.
+    Capacity(Option<Box<Capacity>>),
     /// A snapshot, which was stored.
     Collect(Box<Snapshot>),
     /// A clean-up, planned or done.

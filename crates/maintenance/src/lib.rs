@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod capacity;
 mod chart;
 mod clean;
 mod clean_job;
@@ -21,6 +22,7 @@ mod wording;
 
 pub use audit::{AuditJob, check_audit, gather_audit};
 pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
+pub use capacity::{CapacityJob, CapacityPlanOptions, GatheredCapacity, gather_capacity};
 pub use chart::{Chart, ChartError, ChartMark, ChartUnit};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};

@@ -7,18 +7,18 @@ use clap::{Args, Subcommand};
 use larder_backup::{Effort, VerificationLevel};
 use larder_cache_client::CacheClient;
 use larder_maintenance::{
-    AuditJob, BackupJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome, JobReport,
-    JobStatus, PruneJob, UnreadyJob, VerifyJob,
+    AuditJob, BackupJob, CapacityJob, CollectJob, Cycle, CycleOutcome, DrillJob, HealthJob, Job, JobOutcome,
+    JobReport, JobStatus, PruneJob, UnreadyJob, VerifyJob,
 };
 use larder_metrics_model::Role;
 
 use crate::{
     command_error::{FAILED, PARTIAL},
-    commands::{backup, clean, drill, optimize},
+    commands::{backup, capacity, clean, drill, optimize},
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
-    output::{message, optimization, stdout, verdict},
+    output::{capacity as capacity_output, message, optimization, stdout, verdict},
     pace::Paced,
     stop,
 };
@@ -39,7 +39,7 @@ enum CycleName {
     Daily,
     /// What is due every week: the last days are judged, and the newest backup is verified where a repository is configured
     Weekly,
-    /// What is due every month: the cache is audited, and recovery from the newest backup is rehearsed
+    /// What is due every month: the cache is audited, its capacity planned, and recovery from the newest backup rehearsed
     Monthly,
 }
 
@@ -122,7 +122,7 @@ async fn backup_jobs(settings: &Settings, client: CacheClient) -> Result<(Vec<Ar
 }
 
 async fn weekly(settings: &Settings) -> Result<Prepared> {
-    let history = settings.open_to_read()?;
+    let history = settings.series_to_read().await?;
     let mut jobs: Vec<Arc<dyn Job>> = Vec::new();
     match optimize::job(settings, &history).await {
         Ok(job) => jobs.push(Arc::new(job)),
@@ -142,13 +142,22 @@ async fn verify_job(settings: &Settings) -> Result<VerifyJob> {
 }
 
 async fn monthly(settings: &Settings) -> Result<Prepared> {
+    let history = settings.series_to_read().await?;
+    let client = settings.client().await?;
+    let audit = AuditJob::new(client.clone(), settings.audit(), settings.timeout);
+    let capacity = CapacityJob::new(client, history.store, capacity::options(settings)?);
+    let mut jobs: Vec<Arc<dyn Job>> = vec![Arc::new(audit), Arc::new(capacity)];
+    if settings.file.backup.repository.is_some() {
+        jobs.push(Arc::new(drill_job(settings).await?));
+    }
+    Ok(Prepared { jobs, watched: Vec::new(), closed: history.closed })
+}
+
+async fn drill_job(settings: &Settings) -> Result<DrillJob> {
     let place = settings.repository(None)?;
-    let history = settings.history()?;
     let options = backup::job_options(settings, VerificationLevel::Drill, Effort::Full).await?;
-    let audit = AuditJob::new(settings.client().await?, settings.audit(), settings.timeout);
-    let drill =
-        DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history.store);
-    Ok(Prepared { jobs: vec![Arc::new(audit), Arc::new(drill)], watched: Vec::new(), closed: history.closed })
+    let history = settings.history()?.store;
+    Ok(DrillJob::new(place.repository, options).of_cache(settings.url.name()).with_history(history))
 }
 
 fn exit_code(outcome: &CycleOutcome, history_damaged: bool) -> ExitCode {
@@ -171,6 +180,7 @@ fn print(job: &JobOutcome) -> Result<()> {
         JobReport::Health(judged) => stdout::text(&verdict::for_people(judged))?,
         JobReport::Audit(judged) => stdout::text(&verdict::audit_for_people(judged))?,
         JobReport::Optimize(Some(found)) => stdout::text(&optimization::for_people(found))?,
+        JobReport::Capacity(Some(planned)) => stdout::text(&capacity_output::for_people(planned, false))?,
         JobReport::Clean(report) => clean::print(report)?,
         JobReport::Drill(Some(report)) => stdout::text(&drill::for_people(report))?,
         _ => stdout::text(&job.summary)?,

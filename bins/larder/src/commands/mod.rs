@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod capacity;
 pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod completions;
@@ -63,6 +64,7 @@ async fn reaching(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Health(_) => health::run(settings).await,
         Command::Audit(_) => audit::run(settings).await,
         Command::Optimize(args) => optimize::run(&args, settings).await,
+        Command::Capacity(args) => capacity::run(&args, settings).await,
         Command::Watch(args) => watch::run(&args, settings).await,
         Command::Collect(_) => collect::run(settings).await,
         Command::Clean(args) => clean::run(&args, settings).await,

@@ -30,7 +30,7 @@ pub(crate) struct OptimizeArgs {
 }
 
 pub(crate) async fn run(args: &OptimizeArgs, settings: &Settings) -> Result<ExitCode> {
-    let history = settings.open_to_read()?;
+    let history = settings.series_to_read().await?;
     let mut options = settings.optimize();
     options.window = Duration::from_hours(24 * u64::from(args.days));
     let sources = sources(settings, &history).await?;

@@ -11,7 +11,7 @@ use larder_analysis::{Acceptance, FindingId, HealthThresholds, OptimizeThreshold
 use larder_keyspace::CleanTask;
 use serde::{Deserialize, Serialize};
 
-use super::{backup::Backup, nearest::with_nearest};
+use super::{backup::Backup, capacity::Capacity, nearest::with_nearest};
 use crate::{command_error::UsageError, global::OutputForm, pace::Rate};
 
 /// What `larder.toml` can hold. A key that is not known is refused.
@@ -38,6 +38,7 @@ pub(crate) struct ConfigFile {
     pub(crate) backup: Backup,
     pub(crate) audit: Audit,
     pub(crate) optimize: Optimize,
+    pub(crate) capacity: Capacity,
 }
 
 /// The audit.
@@ -307,6 +308,7 @@ mod tests {
         assert_eq!(toml_of(&config.machine), toml_of(&Machine::default()));
         assert_eq!(toml_of(&config.clean), toml_of(&Clean::default()));
         assert_eq!(toml_of(&config.backup), toml_of(&Backup::default()));
+        assert_eq!(toml_of(&config.capacity), toml_of(&Capacity::default()));
         assert_eq!(toml_of(&config.containers), toml_of(&Containers::default()));
         assert_eq!(config.health.thresholds, HealthThresholds::default());
         assert_eq!(config.optimize.thresholds, OptimizeThresholds::default());

@@ -1,6 +1,7 @@
 //! Configuration: flag, then environment, then `larder.toml`, then default.
 
 mod backup;
+mod capacity;
 mod file;
 mod guide;
 mod nearest;

@@ -52,6 +52,7 @@ impl Settings {
         let source = find(global.config.as_deref());
         let (file, table) = source.as_deref().map_or_else(|| Ok(Default::default()), read)?;
         file.audit.check()?;
+        file.capacity.check()?;
         let url = url(global, &file)?;
         let timeout = global.timeout.or(file.timeout).unwrap_or(DEFAULT_TIMEOUT);
         if timeout.is_zero() {

@@ -1,5 +1,6 @@
 //! What is printed, and where.
 
+pub(crate) mod capacity;
 pub(crate) mod format;
 pub(crate) mod log;
 pub(crate) mod message;

@@ -17,12 +17,7 @@ pub(crate) fn for_people(verdict: &HealthVerdict) -> String {
     let rest = verdict.summary();
     let rest = rest.get(word.len()..).unwrap_or_default().to_owned();
     let _ = writeln!(text, "{style}{word}{style:#}{rest}");
-    // Worst first, as they are, and those of one kind together.
-    let mut findings = verdict.findings.clone();
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
-    for alike in findings.chunk_by(are_alike) {
-        write_findings(&mut text, alike);
-    }
+    write_all(&mut text, &verdict.findings);
     if !verdict.checks.is_empty() {
         text.push('\n');
         text.push_str(&checks(&verdict.checks));
@@ -34,6 +29,15 @@ pub(crate) fn for_people(verdict: &HealthVerdict) -> String {
         }
     }
     text
+}
+
+/// Writes findings worst first, and those of one kind together.
+pub(crate) fn write_all(text: &mut String, findings: &[Finding]) {
+    let mut findings = findings.to_vec();
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
+    for alike in findings.chunk_by(are_alike) {
+        write_findings(text, alike);
+    }
 }
 
 /// Nodes that are alike have alike findings; what to do about them is said once.
@@ -106,11 +110,7 @@ pub(crate) fn audit_for_people(verdict: &AuditVerdict) -> String {
     let word = verdict.status.to_string();
     let summary = verdict.summary();
     let _ = writeln!(text, "{style}{word}{style:#}{}", summary.get(word.len()..).unwrap_or_default());
-    let mut findings = verdict.findings.clone();
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
-    for alike in findings.chunk_by(are_alike) {
-        write_findings(&mut text, alike);
-    }
+    write_all(&mut text, &verdict.findings);
     write_accepted(&mut text, "accepted", "until", &verdict.accepted);
     write_accepted(&mut text, "accepted no longer", "was until", &verdict.ended);
     let unknown: Vec<&Check> =

@@ -60,6 +60,7 @@ fn suffices(larder: &Larder, servers: &[&TestServer]) -> Result<()> {
     let larder_runs = |code, words: &[&str]| larder.ends(code, words);
     larder_runs(0, &["health"])?;
     larder_runs(0, &["collect"])?;
+    larder_runs(0, &["capacity"])?;
     larder_runs(0, &["maintain", "daily"])?;
     larder_runs(0, &["watch", "--count", "1"])?;
     for server in servers {
@@ -164,7 +165,7 @@ const KEYS_CLUSTER: &str = "these on a cluster";
 const IMAGES: &str = "`keys report --via dump`, `keys top --via dump`";
 const IMAGES_CLUSTER: &str = "`--via dump` on a cluster";
 const KEYS_NO_TOUCH: &str = "these, where there is CLIENT NO-TOUCH";
-const SERVER: &str = "`health`, `watch`, `collect`, `maintain daily` on a server";
+const SERVER: &str = "`health`, `watch`, `collect`, `capacity`, `maintain daily` on a server";
 const AUDIT: &str = "`audit` on a server, or behind Sentinel";
 const OPTIMIZE: &str = "`optimize` on a server, or behind Sentinel";
 const OPTIMIZE_CLUSTER: &str = "`optimize` on a cluster";

@@ -5,6 +5,7 @@ mod application;
 mod audit;
 mod backup;
 mod backup_faults;
+mod capacity;
 mod clean;
 mod collect;
 mod config;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{FEWEST, ForecastMethod, ForecastOptions, model::foretell, scale::Scale};
+use super::{FEWEST, ForecastMethod, ForecastOptions, model::foretell, scale::Scale, seasons::Decomposed};
 use crate::{
     series::mean,
     statistics::{index, number},
@@ -66,9 +66,10 @@ pub(super) fn trials(
     if cuts.is_empty() {
         return None;
     }
+    let pasts: Vec<Decomposed> = cuts.iter().map(|cut| Decomposed::of(&values[..*cut], periods)).collect();
     let foretold = |method: ForecastMethod| -> Vec<Foretold> {
-        let from = |cut: &usize| {
-            let band = foretell(&values[..*cut], periods, horizon, method, options.confidence);
+        let from = |(cut, past): (&usize, &Decomposed)| {
+            let band = foretell(past, horizon, method, options.confidence);
             let came = values[*cut..].to_vec();
             band.mean.into_iter().zip(band.half).zip(came).map(|((mean, half), came)| Foretold {
                 mean,
@@ -76,7 +77,7 @@ pub(super) fn trials(
                 came,
             })
         };
-        cuts.iter().flat_map(from).collect()
+        cuts.iter().zip(&pasts).flat_map(from).collect()
     };
     let mut best: Option<(ForecastMethod, Vec<Foretold>, f64)> = None;
     for method in ForecastMethod::ALL {

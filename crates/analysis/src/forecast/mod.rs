@@ -14,6 +14,7 @@ use backtest::{Trial, trials};
 use model::Band;
 use prepare::Prepared;
 use scale::Scale;
+use seasons::Decomposed;
 
 use crate::series::{Summarise, TimeSeries};
 
@@ -141,10 +142,10 @@ pub fn forecast(series: &TimeSeries, options: &ForecastOptions) -> Result<Foreca
     }
     let scale = Scale::for_values(&prepared.values, options.horizon);
     let values: Vec<f64> = prepared.values.iter().map(|value| scale.of(*value)).collect();
-    let periods = seasons::periods(&values, options.width);
-    let trial = trials(&values, &periods, options, scale);
+    let parts = Decomposed::by_strength(&values, options.width);
+    let trial = trials(&values, &parts.periods, options, scale);
     let method = trial.as_ref().map_or(ForecastMethod::ExponentialSmoothing, |trial| trial.method);
-    let band = model::foretell(&values, &periods, options.horizon, method, options.confidence);
+    let band = model::foretell(&parts, options.horizon, method, options.confidence);
     let mut notes = prepared.notes;
     if trial.is_none() {
         notes.push(
@@ -165,7 +166,7 @@ pub fn forecast(series: &TimeSeries, options: &ForecastOptions) -> Result<Foreca
         mean: mean.iter().map(|mean| back(*mean)).collect(),
         confidence: options.confidence,
         method,
-        seasons: periods,
+        seasons: parts.periods,
         steps: values.len(),
         backtest: trial.map(|Trial { backtest, .. }| backtest),
         notes,

@@ -17,14 +17,7 @@ pub(super) struct Band {
 const MOST: usize = 1_500;
 
 /// Foretells by one method; where that cannot, everything stays as it is.
-pub(super) fn foretell(
-    values: &[f64],
-    periods: &[usize],
-    horizon: usize,
-    method: ForecastMethod,
-    confidence: f64,
-) -> Band {
-    let parts = Decomposed::of(values, periods);
+pub(super) fn foretell(parts: &Decomposed, horizon: usize, method: ForecastMethod, confidence: f64) -> Band {
     let rest = &parts.rest[parts.rest.len().saturating_sub(MOST)..];
     let reach = Normal::standard().inverse_cdf(f64::midpoint(1.0, confidence.clamp(0.0, 0.999_999)));
     let band = match method {

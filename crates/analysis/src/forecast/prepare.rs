@@ -105,17 +105,23 @@ impl Prepared {
         let when = (self.end - options.width * steps).format("%F");
         if parts.len() - change.place >= ENOUGH {
             self.notes.push(format!(
-                "the level changed on {when} from {:.4} to {:.4}: what was before was left out",
-                change.before, change.after
+                "the level changed on {when}{}: what was before was left out",
+                by_how_much(change.before, change.after)
             ));
             self.values.drain(..place);
         } else {
             self.notes.push(format!(
-                "the level changed on {when} from {:.4} to {:.4}, too short a time ago to leave out what was before",
-                change.before, change.after
+                "the level changed on {when}{}, too short a time ago to leave out what was before",
+                by_how_much(change.before, change.after)
             ));
         }
     }
+}
+
+/// Says it without a unit, which a series does not know.
+fn by_how_much(before: f64, after: f64) -> String {
+    let change = (after - before) / before.abs();
+    if change.is_finite() { format!(" by {:+.0} %", change * 100.0) } else { String::new() }
 }
 
 /// The values, so summed up that no season of a day is in them and that they are not too many: the means of as many steps as make a

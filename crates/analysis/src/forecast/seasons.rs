@@ -12,6 +12,8 @@ const LEAST_STRENGTH: f64 = 0.3;
 pub(super) struct Decomposed {
     /// The series without them.
     pub(super) rest: Vec<f64>,
+    /// How long each season is, in steps, the shortest first.
+    pub(super) periods: Vec<usize>,
     /// The last cycle of each.
     seasons: Vec<Vec<f64>>,
 }
@@ -19,32 +21,39 @@ pub(super) struct Decomposed {
 impl Decomposed {
     /// Takes seasons out; without any, nothing is taken.
     pub(super) fn of(values: &[f64], periods: &[usize]) -> Self {
-        let Some(parts) = decompose(values, periods) else {
-            return Self { rest: values.to_vec(), seasons: Vec::new() };
-        };
+        match decompose(values, periods) {
+            Some(parts) => Self::made(&parts, periods),
+            None => Self { rest: values.to_vec(), periods: Vec::new(), seasons: Vec::new() },
+        }
+    }
+
+    /// Finds the seasons, of the day and the week where a step is an hour, of the week and the year where it is a day, and takes out
+    /// those that are strong. Two cycles at least have to be there.
+    pub(super) fn by_strength(values: &[f64], width: TimeDelta) -> Self {
+        let mut periods = possible(width);
+        periods.retain(|period| values.len() > 2 * period);
+        while let Some(parts) = decompose(values, &periods) {
+            let strength = parts.seasonal_strength();
+            let weak = strength.iter().zip(0..).filter(|(strength, _)| **strength < LEAST_STRENGTH);
+            let Some((_, weakest)) = weak.min_by(|(a, _), (b, _)| a.total_cmp(b)) else {
+                return Self::made(&parts, &periods);
+            };
+            periods.remove(weakest);
+        }
+        Self::of(values, &[])
+    }
+
+    fn made(parts: &MstlResult<f64>, periods: &[usize]) -> Self {
         let rest = parts.trend().iter().zip(parts.remainder()).map(|(trend, rest)| trend + rest).collect();
         let last = |(period, season): (&usize, &Vec<f64>)| season[season.len() - period..].to_vec();
-        Self { rest, seasons: periods.iter().zip(parts.seasonal()).map(last).collect() }
+        let seasons = periods.iter().zip(parts.seasonal()).map(last).collect();
+        Self { rest, periods: periods.to_vec(), seasons }
     }
 
     /// What the seasons add in a step behind the end.
     pub(super) fn season(&self, step: usize) -> f64 {
         self.seasons.iter().map(|cycle| cycle[step % cycle.len()]).sum()
     }
-}
-
-/// Finds the seasons, the shortest first, in steps: of the day and the week where a step is an hour, of the week and the year where it
-/// is a day. Two cycles at least have to be there.
-pub(super) fn periods(values: &[f64], width: TimeDelta) -> Vec<usize> {
-    let mut possible = possible(width);
-    possible.retain(|period| values.len() > 2 * period);
-    while let Some(parts) = decompose(values, &possible) {
-        let strength = parts.seasonal_strength();
-        let weak = strength.iter().zip(0..).filter(|(strength, _)| **strength < LEAST_STRENGTH);
-        let Some((_, weakest)) = weak.min_by(|(a, _), (b, _)| a.total_cmp(b)) else { break };
-        possible.remove(weakest);
-    }
-    possible
 }
 
 fn possible(width: TimeDelta) -> Vec<usize> {

@@ -114,7 +114,7 @@ impl<T> Analysis<T> {
         }
     }
 
-    fn of(known: Option<T>) -> Self {
+    pub(crate) fn of(known: Option<T>) -> Self {
         known.map_or(Self::NoData(NoData { status: "no_data" }), Self::Known)
     }
 }

@@ -3,6 +3,7 @@
 mod breaks;
 mod rate;
 mod steps;
+mod sum;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub use breaks::{SeriesBreak, find_breaks};
 pub use rate::{Rates, rates};
 pub use steps::{Step, Summarise, Summary};
+pub use sum::sum_of;
 
 /// One value at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -36,6 +36,7 @@ impl DailyFiles {
         let (kind, day) = report.name();
         let lock = self.folder.lock(LOCK_WAIT)?;
         let path = self.folder.file(kind, day);
+        self.folder.remove_remains(&lock)?;
         self.folder.write(&lock, &path, text.as_bytes())?;
         Ok(path)
     }
@@ -71,5 +72,16 @@ mod tests {
         let day = NaiveDate::from_ymd_opt(2026, 3, 14).unwrap();
         let error = files.write_report_blocking(ReportFile::Optimization(day), "{}").unwrap_err();
         assert!(error.to_string().contains("metrics"), "{error}");
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".capacity_report_2026-02.json.x.tmp");
+        fs::write(&left, "{").unwrap();
+        let files = DailyFiles::new(folder.path(), DailyRetention::default());
+        let day = NaiveDate::from_ymd_opt(2026, 3, 14).unwrap();
+        files.write_report_blocking(ReportFile::Capacity(day), "{}").unwrap();
+        assert!(!left.exists());
     }
 }

@@ -1,0 +1,104 @@
+//! `larder capacity`.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use chrono::TimeDelta;
+use clap::Args;
+use larder_maintenance::{CapacityJob, CapacityPlanOptions, Job, JobReport, JobStatus};
+
+use crate::{
+    command_error::{FAILED, PARTIAL},
+    config::Settings,
+    context::{SALVAGE, now},
+    global::OutputForm,
+    output::{capacity, message, stdout},
+};
+
+/// Foretell when memory, connections and the rest pass their limits
+///
+/// Reads the metrics history, asks the servers for their limits, and writes capacity_report_YYYY-MM.json into the metrics folder. Changes
+/// nothing in the cache. Days are of UTC.
+#[derive(Args, Debug)]
+pub(crate) struct CapacityArgs {
+    /// How far is foretold, such as 90d or 1y [default: 180d, or as configured]
+    #[arg(long, value_name = "TIME", value_parser = horizon)]
+    horizon: Option<Duration>,
+    /// Say how each resource was foretold, and how well that would have done on its own past
+    #[arg(long)]
+    explain: bool,
+    /// Write no capacity_report_YYYY-MM.json
+    #[arg(long)]
+    no_report: bool,
+}
+
+/// Further away than this nothing can be told.
+const FURTHEST: Duration = Duration::from_hours(10 * 365 * 24);
+
+pub(crate) async fn run(args: &CapacityArgs, settings: &Settings) -> Result<ExitCode> {
+    let opened = settings.series_to_read().await?;
+    let mut options = options(settings)?;
+    if let Some(horizon) = args.horizon {
+        options.judged.horizon = TimeDelta::from_std(horizon)?;
+    }
+    if args.no_report {
+        options.report = None;
+    }
+    let job = CapacityJob::new(settings.client().await?, opened.store, options);
+    let outcome = job.run(now()).await;
+    if let JobReport::Capacity(Some(planned)) = &outcome.report {
+        match settings.output {
+            OutputForm::Json => stdout::json(planned)?,
+            _ => stdout::text(&capacity::for_people(planned, args.explain))?,
+        }
+    }
+    for path in &outcome.written_to {
+        message::note(&format!("written to {}", path.display()));
+    }
+    for problem in &outcome.problems {
+        message::error(problem);
+    }
+    if let Some(words) = &opened.closed {
+        message::error(words);
+        message::hint(SALVAGE);
+    }
+    Ok(match outcome.status {
+        JobStatus::Failed => ExitCode::from(FAILED),
+        JobStatus::Partial => ExitCode::from(PARTIAL),
+        JobStatus::Done if opened.closed.is_some() => ExitCode::from(PARTIAL),
+        JobStatus::Done => ExitCode::SUCCESS,
+    })
+}
+
+/// What is configured, with the report in the metrics folder.
+pub(crate) fn options(settings: &Settings) -> Result<CapacityPlanOptions> {
+    let mut options = CapacityPlanOptions::default();
+    options.judged = settings.file.capacity.options()?;
+    options.timeout = settings.timeout;
+    options.report = Some(settings.daily_files());
+    Ok(options)
+}
+
+/// Reads a time of a day or more.
+pub(crate) fn horizon(text: &str) -> Result<Duration, String> {
+    let horizon = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if horizon < Duration::from_hours(24) || horizon > FURTHEST {
+        return Err("it has to be a day or more, and ten years at most".to_owned());
+    }
+    Ok(horizon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_horizon_is_a_day_or_more_and_no_more_than_ten_years() {
+        for (text, days) in [("1d", 1), ("180d", 180), ("180days", 180)] {
+            assert_eq!(horizon(text), Ok(Duration::from_hours(24 * days)), "{text}");
+        }
+        for text in ["", "0s", "23h", "11y", "-1d", "180"] {
+            assert!(horizon(text).is_err(), "{text}");
+        }
+    }
+}
