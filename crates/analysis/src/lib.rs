@@ -35,7 +35,7 @@ pub use health::{
 pub use optimize::{
     Analysis, FamilyUse, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData, NodeHistory,
     OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority, Recommendation,
-    SlowCommand, Watched, Window, optimize, optimize_finding_ids,
+    SlowCommand, Watched, WatchedFigure, Window, optimize, optimize_finding_ids,
 };
 pub use series::{
     Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates, sum_of,

@@ -18,11 +18,12 @@ mod machine;
 mod node;
 mod optimize;
 mod page;
+mod report_files;
 mod wording;
 
 pub use audit::{AuditJob, check_audit, gather_audit};
 pub use backup::{BackupJob, DrillJob, PruneJob, UnreadyJob, VerifyJob, record_drill};
-pub use capacity::{CapacityJob, CapacityPlanOptions, GatheredCapacity, gather_capacity};
+pub use capacity::{CapacityJob, CapacityPlanOptions, GatheredCapacity, capacity_page, gather_capacity};
 pub use chart::{Chart, ChartError, ChartMark, ChartUnit};
 pub use clean::{CleanReport, Cleaner, HistoryPlan, TaskReport};
 pub use clean_job::{CleanJob, undo_name};
@@ -36,5 +37,6 @@ pub use live::{LiveFigures, Watch};
 pub use machine::MachineOptions;
 pub use optimize::{
     OptimizeError, OptimizeJob, OptimizeOptions, OptimizeOutcome, OptimizeSources, check_optimize,
+    optimization_page,
 };
 pub use page::{PageSection, PageTable, ReportPage};

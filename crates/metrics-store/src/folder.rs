@@ -12,7 +12,6 @@ use chrono::{Days, Months, NaiveDate};
 
 use crate::{Error, Result};
 
-const SUFFIX: &str = ".json";
 const LOCK: &str = ".cache_metrics.lock";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 /// How long one attempt at the lock is apart from the next.
@@ -27,8 +26,12 @@ pub(crate) enum Dated {
     Families,
     /// The optimiser's report of a day.
     Optimization,
+    /// The optimiser's report of a day, as a page for people.
+    OptimizationPage,
     /// The capacity report of a month.
     Capacity,
+    /// The capacity report of a month, as a page for people.
+    CapacityPage,
 }
 
 /// A folder of dated files.
@@ -54,7 +57,7 @@ impl Folder {
 
     /// Returns the name of the file of a day.
     pub(crate) fn file(&self, kind: Dated, day: NaiveDate) -> PathBuf {
-        self.path.join(format!("{}{}{SUFFIX}", kind.prefix(), day.format(kind.form())))
+        self.path.join(format!("{}{}{}", kind.prefix(), day.format(kind.form()), kind.suffix()))
     }
 
     /// Returns the days that have a file, oldest first, of a file for a month its last day; a folder that is not there
@@ -177,30 +180,44 @@ fn is_temporary(name: &str) -> bool {
 
 impl Dated {
     /// What is written here, all of it.
-    const WRITTEN: [Self; 4] = [Self::Metrics, Self::Families, Self::Optimization, Self::Capacity];
+    const WRITTEN: [Self; 6] = [
+        Self::Metrics,
+        Self::Families,
+        Self::Optimization,
+        Self::OptimizationPage,
+        Self::Capacity,
+        Self::CapacityPage,
+    ];
 
     fn prefix(self) -> &'static str {
         match self {
             Self::Metrics => "cache_metrics_",
             Self::Families => "cache_families_",
-            Self::Optimization => "optimization_report_",
-            Self::Capacity => "capacity_report_",
+            Self::Optimization | Self::OptimizationPage => "optimization_report_",
+            Self::Capacity | Self::CapacityPage => "capacity_report_",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::OptimizationPage | Self::CapacityPage => ".html",
+            _ => ".json",
         }
     }
 
     fn form(self) -> &'static str {
         match self {
-            Self::Metrics | Self::Families | Self::Optimization => "%Y-%m-%d",
-            Self::Capacity => "%Y-%m",
+            Self::Capacity | Self::CapacityPage => "%Y-%m",
+            _ => "%Y-%m-%d",
         }
     }
 
     /// Returns the day that a file is named for, of a month the last; other people's files have none.
     fn day_of(self, name: &str) -> Option<NaiveDate> {
-        let date = name.strip_prefix(self.prefix())?.strip_suffix(SUFFIX)?;
+        let date = name.strip_prefix(self.prefix())?.strip_suffix(self.suffix())?;
         match self {
-            Self::Metrics | Self::Families | Self::Optimization => parse_day(date),
-            Self::Capacity => parse_day(&format!("{date}-01"))?
+            Self::Metrics | Self::Families | Self::Optimization | Self::OptimizationPage => parse_day(date),
+            Self::Capacity | Self::CapacityPage => parse_day(&format!("{date}-01"))?
                 .checked_add_months(Months::new(1))?
                 .checked_sub_days(Days::new(1)),
         }
@@ -225,6 +242,8 @@ mod tests {
             (Dated::Optimization, "optimization_report_2026-03-14.json", "2026-03-14"),
             (Dated::Capacity, "capacity_report_2026-02.json", "2026-02-28"),
             (Dated::Capacity, "capacity_report_2026-12.json", "2026-12-31"),
+            (Dated::OptimizationPage, "optimization_report_2026-03-14.html", "2026-03-14"),
+            (Dated::CapacityPage, "capacity_report_2026-02.html", "2026-02-28"),
         ] {
             assert_eq!(kind.day_of(name), parse_day(day), "{name}");
             assert_eq!(

@@ -27,7 +27,7 @@ pub(crate) struct CapacityArgs {
     /// Say how each resource was foretold, and how well that would have done on its own past
     #[arg(long)]
     explain: bool,
-    /// Write no capacity_report_YYYY-MM.json
+    /// Write no capacity_report_YYYY-MM.json and no page beside it
     #[arg(long)]
     no_report: bool,
 }

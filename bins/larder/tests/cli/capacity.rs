@@ -119,6 +119,10 @@ async fn a_history_that_grows_is_full_on_the_day_that_it_is() {
 
         let written: Value = serde_json::from_str(&fs::read_to_string(larder.folder().join(report()))?)?;
         ensure!(written == planned, "the report is another one");
+        let page = fs::read_to_string(larder.folder().join(report()).with_extension("html"))?;
+        ensure!(page.contains("<h2>Limits</h2>") && page.contains("maxmemory"), "{page}");
+        let charts = planned["resources"].as_array().map_or(0, Vec::len);
+        ensure!(page.matches("<svg ").count() == charts, "{charts} charts are not on the page");
         let run = larder.ends(0, &["capacity", "--explain", "--horizon", "90d"])?;
         for words in ["100.0 MiB (maxmemory)", "(between ", "backtest: 3 times", "risk:", "90 days ahead"] {
             run.says(words)?;

@@ -105,6 +105,10 @@ async fn a_history_and_a_live_server_give_findings_and_a_report() {
 
         let report: Value = serde_json::from_str(&fs::read_to_string(report_path(&larder))?)?;
         ensure!(report == found, "{report:#}");
+        let page = fs::read_to_string(report_path(&larder).with_extension("html"))?;
+        ensure!(page.contains("<h2>Findings</h2>") && page.contains("<svg "), "{page}");
+        let first = found["findings"][0]["id"].as_str().context("a finding")?;
+        ensure!(page.contains(&format!("[{first}]")), "{first} is not on the page");
         run.says("optimization_report_")?;
 
         let people = larder.ends(0, &["optimize"])?;

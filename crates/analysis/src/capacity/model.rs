@@ -28,6 +28,9 @@ pub struct CapacityModel {
     pub foretold_days: i64,
     /// What is expected a month on, two months on, and so forth.
     pub foretold: Vec<Foretold>,
+    /// All of it, for those who draw it; not written into the report.
+    #[serde(skip)]
+    pub forecast: Forecast,
 }
 
 /// What is expected of a week, in its mean, so that the day of the week does not matter.
@@ -56,6 +59,7 @@ impl CapacityModel {
             backtest: forecast.backtest,
             foretold_days,
             foretold: months(forecast),
+            forecast: forecast.clone(),
         }
     }
 

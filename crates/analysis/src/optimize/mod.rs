@@ -20,6 +20,7 @@ pub use facts::{FamilyUse, NodeHistory, OptimizeFacts, SlowCommand, Watched};
 pub use ids::optimize_finding_ids;
 pub use recommend::{Priority, Recommendation};
 pub use thresholds::{Milliseconds, OptimizeThresholds};
+pub use unusual::WatchedFigure;
 
 use crate::{
     Finding, Severity,
@@ -53,6 +54,9 @@ pub struct Optimization {
     pub notes: Vec<String>,
     /// What could not be looked at, and why.
     pub skipped: Vec<Skipped>,
+    /// The figures that were looked at, for those who draw them; not written into the report.
+    #[serde(skip)]
+    pub figures: Vec<WatchedFigure>,
 }
 
 /// The time that was looked at.
@@ -92,7 +96,8 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
         }
     }
     findings.extend(families::judge(&facts.families));
-    findings.extend(unusual::judge(facts, &mut notes));
+    let figures = unusual::figures(facts);
+    findings.extend(unusual::judge(&figures, facts, &mut notes));
     skipped.extend(families::unseen(&facts.families));
     findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
     Optimization {
@@ -105,6 +110,7 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
         window: Window { cache: facts.cache.clone(), from: facts.from, until: facts.until },
         notes: notes::together(notes),
         skipped,
+        figures,
     }
 }
 

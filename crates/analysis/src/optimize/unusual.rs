@@ -17,46 +17,60 @@ use crate::{
 /// So many episodes of a figure are told, those that were furthest off.
 const MOST_EPISODES: usize = 5;
 
-/// What is watched.
-struct Figure {
-    name: &'static str,
+/// A figure in which what is out of the ordinary was looked for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WatchedFigure {
+    /// What people call it.
+    pub name: &'static str,
     /// What it is called in the history, so that it is no cause of itself.
-    metric: &'static str,
-    unit: Unit,
-    series: TimeSeries,
+    pub metric: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// All that was looked at to know what is usual.
+    pub series: TimeSeries,
+    /// What was out of the ordinary in it.
+    pub anomalies: Anomalies,
     /// How much time a value stands for, from its moment on.
     width: TimeDelta,
 }
 
-pub(super) fn judge(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
-    let found = figures(facts).map(|figure| {
-        let anomalies = detect_anomalies(&figure.series, &AnomalyOptions::default());
-        (figure, anomalies)
-    });
-    notes.extend(unjudged(&found));
-    found.into_iter().flat_map(|(figure, anomalies)| episodes(&figure, anomalies, facts, notes)).collect()
+pub(super) fn judge(
+    figures: &[WatchedFigure],
+    facts: &OptimizeFacts,
+    notes: &mut Vec<String>,
+) -> Vec<Finding> {
+    notes.extend(unjudged(figures));
+    figures.iter().flat_map(|figure| episodes(figure, facts, notes)).collect()
 }
 
 /// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
-fn unjudged(found: &[(Figure, Anomalies)]) -> Vec<String> {
-    let measured = found.iter().filter(|(figure, _)| !figure.series.is_empty());
-    let mut unjudged: Vec<_> = measured.clone().filter(|(_, anomalies)| anomalies.judged == 0).collect();
-    let why = |(_, anomalies): &&(Figure, Anomalies)| anomalies.notes.last().cloned();
+fn unjudged(figures: &[WatchedFigure]) -> Vec<String> {
+    let measured = figures.iter().filter(|figure| !figure.series.is_empty());
+    let mut unjudged: Vec<_> = measured.clone().filter(|figure| figure.anomalies.judged == 0).collect();
+    let why = |figure: &&WatchedFigure| figure.anomalies.notes.last().cloned();
     if unjudged.len() == measured.count() {
-        unjudged.sort_by_key(|(figure, _)| figure.series.len());
+        unjudged.sort_by_key(|figure| figure.series.len());
         return unjudged.last().and_then(why).map(|why| format!("anomalies: {why}")).into_iter().collect();
     }
-    let of = |one: &&(Figure, Anomalies)| Some(format!("anomalies of {}: {}", one.0.name, why(one)?));
+    let of = |figure: &&WatchedFigure| Some(format!("anomalies of {}: {}", figure.name, why(figure)?));
     unjudged.iter().filter_map(of).collect()
 }
 
-fn figures(facts: &OptimizeFacts) -> [Figure; 4] {
+pub(super) fn figures(facts: &OptimizeFacts) -> Vec<WatchedFigure> {
     let watched = &facts.watched;
-    let figure = |name, metric, unit, series| Figure { name, metric, unit, series, width: TimeDelta::zero() };
+    let figure = |name, metric, unit, series: TimeSeries| WatchedFigure {
+        name,
+        metric,
+        unit,
+        anomalies: detect_anomalies(&series, &AnomalyOptions::default()),
+        series,
+        width: TimeDelta::zero(),
+    };
     // Hours have their beginning as their moment, measurements the end of what they tell.
     let hour = if is_by_hour(&watched.hits) { TimeDelta::hours(1) } else { TimeDelta::zero() };
-    [
-        Figure {
+    vec![
+        WatchedFigure {
             width: hour,
             ..figure("hit rate", "hit_ratio", Unit::Ratio, hit_ratios(&watched.hits, &watched.misses))
         },
@@ -66,14 +80,9 @@ fn figures(facts: &OptimizeFacts) -> [Figure; 4] {
     ]
 }
 
-fn episodes(
-    figure: &Figure,
-    found: Anomalies,
-    facts: &OptimizeFacts,
-    notes: &mut Vec<String>,
-) -> Vec<Finding> {
-    let mut lately: Vec<Anomaly> =
-        found.episodes.into_iter().filter(|episode| episode.until >= facts.from).collect();
+fn episodes(figure: &WatchedFigure, facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
+    let all = figure.anomalies.episodes.iter().copied();
+    let mut lately: Vec<Anomaly> = all.filter(|episode| episode.until >= facts.from).collect();
     lately.sort_by(|a, b| b.score.total_cmp(&a.score));
     if lately.len() > MOST_EPISODES {
         let rest = lately.len() - MOST_EPISODES;
@@ -84,7 +93,7 @@ fn episodes(
     lately.iter().map(|episode| finding(figure, episode, facts)).collect()
 }
 
-fn finding(figure: &Figure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
+fn finding(figure: &WatchedFigure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
     let cause = cause(figure, episode, facts);
     let subject = facts.cache.as_deref().unwrap_or("cache");
     let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject)
@@ -103,7 +112,7 @@ fn finding(figure: &Figure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding
 
 /// The first node of which something moved with it.
 fn cause<'a>(
-    figure: &Figure,
+    figure: &WatchedFigure,
     episode: &Anomaly,
     facts: &'a OptimizeFacts,
 ) -> Option<(&'a NodeAddress, Cause)> {
@@ -114,7 +123,7 @@ fn cause<'a>(
     })
 }
 
-fn message(figure: &Figure, episode: &Anomaly) -> String {
+fn message(figure: &WatchedFigure, episode: &Anomaly) -> String {
     let (from, until) = (episode.from, episode.until + figure.width);
     let until = if from.date_naive() == until.date_naive() {
         until.format("%H:%M")

@@ -2,18 +2,20 @@
 
 mod gather;
 mod nodes;
+mod page;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
-use larder_analysis::{Capacity, CapacityOptions, plan_capacity};
+use larder_analysis::{Capacity, CapacityFacts, CapacityOptions, plan_capacity};
 use larder_cache_client::CacheClient;
 use larder_metrics_store::{DailyFiles, MetricsStore, ReportFile};
 
 pub use gather::{GatheredCapacity, gather_capacity};
+pub use page::capacity_page;
 
-use crate::{Job, JobOutcome, JobReport, JobStatus, wording::with_causes};
+use crate::{Job, JobOutcome, JobReport, JobStatus, report_files::write_reports, wording::with_causes};
 
 /// How capacity is planned.
 #[derive(Clone, Debug)]
@@ -23,7 +25,8 @@ pub struct CapacityPlanOptions {
     pub judged: CapacityOptions,
     /// How long the servers are waited for, which are asked for their limits.
     pub timeout: Duration,
-    /// The folder in which `capacity_report_YYYY-MM.json` is written; `None` for nowhere.
+    /// The folder in which `capacity_report_YYYY-MM.json` is written, and the same as a page for people (`.html`); `None` for
+    /// nowhere.
     pub report: Option<DailyFiles>,
 }
 
@@ -50,20 +53,23 @@ impl CapacityJob {
         Self { client, store, options }
     }
 
-    /// Writes the report; what goes wrong with that is in the outcome.
-    async fn write(&self, json: String, at: DateTime<FixedOffset>, outcome: JobOutcome) -> JobOutcome {
-        let Some(files) = self.options.report.clone() else { return outcome };
+    /// Writes the report for programs, and the page for people.
+    async fn write(
+        &self,
+        facts: &CapacityFacts,
+        capacity: &Capacity,
+        at: DateTime<FixedOffset>,
+        outcome: JobOutcome,
+    ) -> JobOutcome {
+        let Some(files) = &self.options.report else { return outcome };
+        let json = serde_json::to_string_pretty(capacity).map(|text| text + "\n");
+        let page = capacity_page(facts, capacity).to_html();
         let day = at.date_naive();
-        let written = tokio::task::spawn_blocking(move || {
-            files.write_report_blocking(ReportFile::Capacity(day), &json)
-        });
-        let mut outcome = outcome;
-        match written.await {
-            Ok(Ok(path)) => outcome.written_to.push(path),
-            Ok(Err(error)) => outcome = outcome.but(JobStatus::Partial, with_causes(&error)),
-            Err(error) => outcome = outcome.but(JobStatus::Partial, error.to_string()),
-        }
-        outcome
+        let reports = [
+            (ReportFile::Capacity(day), json.map_err(|error| with_causes(&error))),
+            (ReportFile::CapacityPage(day), page.map_err(|error| with_causes(&error))),
+        ];
+        write_reports(files, reports, outcome).await
     }
 }
 
@@ -86,21 +92,18 @@ impl Job for CapacityJob {
                 Err(error) => return failed(with_causes(&error)),
             };
         let judged = self.options.judged.clone();
-        let planned = tokio::task::spawn_blocking(move || plan_capacity(&facts, &judged, now)).await;
-        let capacity: Capacity = match planned {
-            Ok(capacity) => capacity,
+        let planning = move || {
+            let capacity = plan_capacity(&facts, &judged, now);
+            (facts, capacity)
+        };
+        let (facts, capacity) = match tokio::task::spawn_blocking(planning).await {
+            Ok(planned) => planned,
             Err(error) => return failed(error.to_string()),
         };
-        let json = serde_json::to_string_pretty(&capacity);
-        let summary = capacity.summary();
-        let report = JobReport::Capacity(Some(Box::new(capacity)));
-        let mut outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), report);
-        for problem in problems {
-            outcome = outcome.but(JobStatus::Partial, problem);
-        }
-        match json {
-            Ok(json) => self.write(json, at, outcome).await,
-            Err(error) => outcome.but(JobStatus::Partial, error.to_string()),
-        }
+        let report = JobReport::Capacity(Some(Box::new(capacity.clone())));
+        let outcome = JobOutcome::done(self.name(), capacity.summary(), begun.elapsed(), report);
+        let outcome =
+            problems.into_iter().fold(outcome, |outcome, problem| outcome.but(JobStatus::Partial, problem));
+        self.write(&facts, &capacity, at, outcome).await
     }
 }

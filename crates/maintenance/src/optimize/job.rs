@@ -1,14 +1,14 @@
 //! The weekly job.
 
-use std::{path::PathBuf, time::Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset};
 use larder_analysis::Optimization;
 use larder_metrics_store::{DailyFiles, ReportFile};
 
-use super::{OptimizeOptions, OptimizeSources, check_optimize};
-use crate::{Job, JobOutcome, JobReport, JobStatus, wording::with_causes};
+use super::{OptimizeOptions, OptimizeOutcome, OptimizeSources, check_optimize, page::optimization_page};
+use crate::{Job, JobOutcome, JobReport, JobStatus, report_files::write_reports, wording::with_causes};
 
 /// Looks for what would make the cache better, and writes the report of it.
 #[derive(Clone, Debug)]
@@ -25,29 +25,30 @@ impl OptimizeJob {
         Self { sources, options, reports: None }
     }
 
-    /// Makes the same job write `optimization_report_YYYY-MM-DD.json` into the folder of these files.
+    /// Makes the same job write `optimization_report_YYYY-MM-DD.json`, and the same as a page for people (`.html`), into the
+    /// folder of these files.
     #[must_use]
     pub fn with_report(mut self, files: DailyFiles) -> Self {
         self.reports = Some(files);
         self
     }
 
-    /// Returns where the report was written; `None` where none is wanted.
+    /// Writes the report for programs, and the page for people.
     async fn write(
         &self,
         optimization: &Optimization,
         at: DateTime<FixedOffset>,
-    ) -> Result<Option<PathBuf>, String> {
-        let Some(files) = self.reports.clone() else { return Ok(None) };
-        let text = serde_json::to_string_pretty(optimization).map_err(|error| with_causes(&error))?;
-        let report = ReportFile::Optimization(at.date_naive());
-        let written =
-            tokio::task::spawn_blocking(move || files.write_report_blocking(report, &(text + "\n"))).await;
-        match written {
-            Ok(Ok(path)) => Ok(Some(path)),
-            Ok(Err(error)) => Err(format!("the report is not written: {}", with_causes(&error))),
-            Err(error) => Err(format!("the report is not written: {error}")),
-        }
+        outcome: JobOutcome,
+    ) -> JobOutcome {
+        let Some(files) = &self.reports else { return outcome };
+        let json = serde_json::to_string_pretty(optimization).map(|text| text + "\n");
+        let page = optimization_page(optimization).to_html();
+        let day = at.date_naive();
+        let reports = [
+            (ReportFile::Optimization(day), json.map_err(|error| with_causes(&error))),
+            (ReportFile::OptimizationPage(day), page.map_err(|error| with_causes(&error))),
+        ];
+        write_reports(files, reports, outcome).await
     }
 }
 
@@ -69,19 +70,10 @@ impl Job for OptimizeJob {
                 return outcome.but(JobStatus::Failed, words);
             }
         };
-        let mut problems: Vec<_> =
-            checked.problems.into_iter().map(|problem| (checked.status, problem)).collect();
-        let mut written_to = Vec::new();
-        if checked.status != JobStatus::Failed {
-            match self.write(&checked.optimization, at).await {
-                Ok(path) => written_to.extend(path),
-                Err(problem) => problems.push((JobStatus::Partial, problem)),
-            }
-        }
-        let summary = checked.optimization.summary();
-        let report = JobReport::Optimize(Some(Box::new(checked.optimization)));
-        let mut outcome = JobOutcome::done(self.name(), summary, begun.elapsed(), report);
-        outcome.written_to = written_to;
-        problems.into_iter().fold(outcome, |outcome, (status, problem)| outcome.but(status, problem))
+        let OptimizeOutcome { optimization, status, problems } = checked;
+        let report = JobReport::Optimize(Some(Box::new(optimization.clone())));
+        let outcome = JobOutcome::done(self.name(), optimization.summary(), begun.elapsed(), report);
+        let outcome = problems.into_iter().fold(outcome, |outcome, problem| outcome.but(status, problem));
+        if status == JobStatus::Failed { outcome } else { self.write(&optimization, at, outcome).await }
     }
 }

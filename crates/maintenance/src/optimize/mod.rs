@@ -4,6 +4,7 @@ mod failover;
 mod history;
 mod job;
 mod live;
+mod page;
 mod sources;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 use larder_analysis::{Optimization, OptimizeFacts, OptimizeThresholds, optimize};
 
 pub use job::OptimizeJob;
+pub use page::optimization_page;
 pub use sources::{OptimizeError, OptimizeSources};
 
 use crate::JobStatus;

@@ -70,7 +70,9 @@ impl DailyFiles {
             (Dated::Metrics, keep),
             (Dated::Families, sooner),
             (Dated::Optimization, reports),
+            (Dated::OptimizationPage, reports),
             (Dated::Capacity, reports),
+            (Dated::CapacityPage, reports),
         ] {
             let Some(oldest) = age.and_then(|age| first_day_kept(now, age)) else { continue };
             let days = self.folder.days(kind)?.into_iter().filter(|day| *day < oldest);

@@ -13,15 +13,21 @@ use crate::{Result, folder::Dated};
 pub enum ReportFile {
     /// `optimization_report_YYYY-MM-DD.json`, of this day.
     Optimization(NaiveDate),
+    /// `optimization_report_YYYY-MM-DD.html`, the same for people.
+    OptimizationPage(NaiveDate),
     /// `capacity_report_YYYY-MM.json`, of the month of this day.
     Capacity(NaiveDate),
+    /// `capacity_report_YYYY-MM.html`, the same for people.
+    CapacityPage(NaiveDate),
 }
 
 impl ReportFile {
     fn name(self) -> (Dated, NaiveDate) {
         match self {
             Self::Optimization(day) => (Dated::Optimization, day),
+            Self::OptimizationPage(day) => (Dated::OptimizationPage, day),
             Self::Capacity(day) => (Dated::Capacity, day),
+            Self::CapacityPage(day) => (Dated::CapacityPage, day),
         }
     }
 }
@@ -60,8 +66,17 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "second");
         let path = files.write_report_blocking(ReportFile::Capacity(day), "{}").unwrap();
         assert_eq!(path, folder.path().join("metrics/capacity_report_2026-03.json"));
-        let left = fs::read_dir(folder.path().join("metrics")).unwrap().count();
-        assert_eq!(left, 3, "two reports and the lock");
+        for page in [ReportFile::OptimizationPage(day), ReportFile::CapacityPage(day)] {
+            files.write_report_blocking(page, "<p>").unwrap();
+        }
+        let count = || fs::read_dir(folder.path().join("metrics")).unwrap().count();
+        assert_eq!(count(), 5, "two reports, their pages and the lock");
+        let retention =
+            DailyRetention { reports: Some(std::time::Duration::ZERO), ..DailyRetention::default() };
+        let files = DailyFiles::new(folder.path().join("metrics"), retention);
+        let later = day.and_hms_opt(0, 0, 0).unwrap().and_utc() + chrono::TimeDelta::days(40);
+        assert_eq!(files.apply_retention_blocking(later).unwrap().files_removed.len(), 4);
+        assert_eq!(count(), 1);
     }
 
     #[test]
