@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use larder_analysis::{Observation, Rates, SeriesBreak, TimeSeries, find_breaks, rates};
 use larder_metrics_model::{
-    Break, FamilyFigures, KeyspaceSnapshot, MetricKind, NodeAddress, Snapshot, metric,
+    Break, FamilyFigures, KeyspaceSnapshot, MetricKind, NodeAddress, Snapshot, Unit, metric,
 };
 use larder_metrics_store::{
     Damage, MetricsStore, Point, Query, Result, Series, SeriesName, SeriesQuery, Take,
@@ -73,8 +73,11 @@ impl NotedSeries {
         node: Option<&NodeAddress>,
         observation: impl Fn(&Point) -> Observation,
     ) -> Self {
-        let series: TimeSeries = found.points.iter().map(observation).collect();
+        let (possible, impossible): (Vec<Observation>, Vec<Observation>) =
+            found.points.iter().map(observation).partition(|it| is_possible(metric, it.value));
+        let series: TimeSeries = possible.into_iter().collect();
         let mut notes: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
+        notes.extend(impossible_note(metric, node, &impossible));
         notes.extend(gaps(metric, node, &series));
         let extremes = (!is_counter(metric)).then(|| Extremes::of(&found.points)).flatten();
         Self { series, notes, damaged: found.damaged, extremes }
@@ -265,7 +268,11 @@ impl HistorySeries {
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedSeries> {
         let mut noted = self.noted(metric, Some(node), from, until).await?;
-        let emptied = breaks.iter().rfind(|found| found.what != Break::CountersReset);
+        // What a server has loaded again goes on; how its memory is laid out does not.
+        let is_filled = larder_metrics_model::metric(metric).is_some_and(|it| it.unit != Unit::Ratio);
+        let emptied = breaks.iter().rfind(|found| {
+            found.what != Break::CountersReset && (!is_filled || found.has_emptied(&noted.series))
+        });
         if let Some(found) =
             emptied.filter(|found| noted.series.first().is_some_and(|it| it.at < found.until))
         {
@@ -382,6 +389,33 @@ fn middle(point: &Point) -> DateTime<Utc> {
     point.first_at + (point.last_at - point.first_at) / 2
 }
 
+/// Metrics in ratios that are no shares.
+const QUOTIENTS: [&str; 1] = ["node_fragmentation_ratio"];
+/// No metric is as large: of bytes it would be an exabyte, of milliseconds thirty million years.
+const LARGEST: f64 = 1e18;
+
+/// Tells whether a value can be one of a metric: none is negative, and a share is no more than one.
+fn is_possible(name: &str, value: f64) -> bool {
+    let is_share = metric(name).is_some_and(|it| it.unit == Unit::Ratio) && !QUOTIENTS.contains(&name);
+    // Those that are no numbers are counted by the series itself.
+    !value.is_finite() || (0.0..=if is_share { 1.0 } else { LARGEST }).contains(&value)
+}
+
+fn impossible_note(metric: &str, node: Option<&NodeAddress>, left_out: &[Observation]) -> Option<String> {
+    let first = left_out.first()?;
+    Some(format!(
+        "{metric}{}: {} left out that cannot be, such as {:e} at {}",
+        of(node),
+        if left_out.len() == 1 {
+            "1 value was".to_owned()
+        } else {
+            format!("{} values were", left_out.len())
+        },
+        first.value,
+        first.at.format("%F %H:%M UTC"),
+    ))
+}
+
 /// Says where nothing was measured.
 fn gaps(metric: &str, node: Option<&NodeAddress>, series: &TimeSeries) -> Option<String> {
     let gaps = series.gaps();
@@ -436,6 +470,38 @@ mod tests {
             .collect();
         store.append_all(&snapshots).unwrap();
         HistorySeries::new(Arc::new(store), None).noted("ping_ms", None, None, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn values_that_cannot_be_are_left_out_and_said() {
+        for (name, value, is) in [
+            ("latency_mean_ms", -3.0, false),
+            ("latency_mean_ms", 1e308, false),
+            ("latency_mean_ms", 0.0, true),
+            ("hit_ratio", 1.0, true),
+            ("hit_ratio", 5.0, false),
+            ("node_fragmentation_ratio", 5.0, true),
+            ("node_used_memory_bytes", 1e13, true),
+        ] {
+            assert_eq!(is_possible(name, value), is, "{name} {value}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("metrics.sqlite"), Retention::default()).unwrap();
+        let begin = Utc::now() - TimeDelta::minutes(10);
+        let snapshots = [1.0, -3.0, 2.0].into_iter().zip(0..).map(|(ping, minute)| {
+            let mut snapshot = Snapshot::at((begin + TimeDelta::minutes(minute)).fixed_offset());
+            snapshot.health_info.redis_ping_time = Some(ping);
+            snapshot
+        });
+        store.append_all(&snapshots.collect::<Vec<_>>()).unwrap();
+        let found =
+            HistorySeries::new(Arc::new(store), None).noted("ping_ms", None, None, None).await.unwrap();
+        assert_eq!(found.series.values().collect::<Vec<_>>(), [1.0, 2.0]);
+        assert!(
+            found.notes[0].starts_with("ping_ms: 1 value was left out that cannot be, such as -3e0 at "),
+            "{:?}",
+            found.notes
+        );
     }
 
     #[tokio::test]

@@ -18,7 +18,8 @@ use crate::{
 /// Foretell when memory, connections and the rest pass their limits
 ///
 /// Reads the metrics history, asks the servers for their limits, and writes capacity_report_YYYY-MM.json into the metrics folder. Changes
-/// nothing in the cache. Days are of UTC.
+/// nothing in the cache. Days are of UTC. Exit code: 0 done, 1 failed or nothing to plan from, 2 usage, 4 done in part, such as where
+/// a server does not answer; findings are no failure.
 #[derive(Args, Debug)]
 pub(crate) struct CapacityArgs {
     /// How far is foretold, such as 90d or 1y [default: 180d, or as configured]
@@ -33,7 +34,7 @@ pub(crate) struct CapacityArgs {
 }
 
 /// Further away than this nothing can be told.
-const FURTHEST: Duration = Duration::from_hours(10 * 365 * 24);
+const FURTHEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 pub(crate) async fn run(args: &CapacityArgs, settings: &Settings) -> Result<ExitCode> {
     let opened = settings.series_to_read().await?;
@@ -81,7 +82,8 @@ pub(crate) fn options(settings: &Settings) -> Result<CapacityPlanOptions> {
 
 /// Reads a time of a day or more.
 pub(crate) fn horizon(text: &str) -> Result<Duration, String> {
-    let horizon = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let horizon = humantime::parse_duration(text)
+        .map_err(|error| format!("it is no time such as 90d or 1y: {error}"))?;
     if horizon < Duration::from_hours(24) || horizon > FURTHEST {
         return Err("it has to be a day or more, and ten years at most".to_owned());
     }

@@ -92,7 +92,7 @@ impl Default for Backup {
             repository: None,
             source: None,
             guide_layout: false,
-            compression_level: 1,
+            compression_level: 2,
             recipients: Vec::new(),
             identity_file: None,
             identity_command: None,

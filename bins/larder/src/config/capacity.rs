@@ -68,6 +68,9 @@ impl Capacity {
         options.near_share = self.near_share;
         options.soon = time("soon", self.soon)?;
         options.urgent = time("urgent", self.urgent)?;
+        if options.urgent > options.soon {
+            return Err(UsageError("capacity.urgent has to be no more than capacity.soon".to_owned()).into());
+        }
         options.memory_growth_max = self.memory_growth_max;
         options.operations_growth_max = self.operations_growth_max;
         options.keys_max = most("keys_max", self.keys_max)?;

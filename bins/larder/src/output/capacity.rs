@@ -37,7 +37,6 @@ fn resources(capacity: &Capacity) -> String {
     let mut table =
         table::table(&["resource", "of", "now", "growth a month", "limit", "nearly full", "full"]);
     for resource in &capacity.resources {
-        let write = |value| amount(value, resource.resource);
         let when = |passing: Option<&Passing>| {
             let share = passing.filter(|passing| passing.share < 1.0);
             let share = share.map_or_else(String::new, |it| format!("{:.0} %: ", it.share * 100.0));
@@ -48,7 +47,7 @@ fn resources(capacity: &Capacity) -> String {
         table.add_row([
             resource.resource.to_string(),
             subject(resource, capacity),
-            format::or_dash(resource.latest, write),
+            latest(resource, capacity),
             resource.growth.map_or_else(|| "not enough data".to_owned(), |it| growth(&it, resource.resource)),
             limit(resource),
             when(nearly),
@@ -56,6 +55,15 @@ fn resources(capacity: &Capacity) -> String {
         ]);
     }
     table::written(&table)
+}
+
+/// What is not of now bears its day.
+fn latest(resource: &ResourceOutlook, capacity: &Capacity) -> String {
+    let value = format::or_dash(resource.latest, |value| amount(value, resource.resource));
+    match resource.measured_at.filter(|_| resource.is_stale(capacity.now)) {
+        Some(at) => format!("{value} on {}", at.format("%F")),
+        None => value,
+    }
 }
 
 fn limit(resource: &ResourceOutlook) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use larder_analysis::{Evidence, EvidenceValue, Finding, Optimization};
+use larder_analysis::{Evidence, EvidenceValue, Finding, Optimization, TrendWord};
 use larder_metrics_model::{Skipped, Unit};
 
 use super::{format, table, verdict};
@@ -51,7 +51,13 @@ fn figures(found: &Optimization) -> String {
         let time = |value: f64| format!("{value:.3} ms");
         let [mean, min, max] = [known.average_latency, known.min_latency, known.max_latency].map(time);
         let p95 = format::or_dash(known.p95_latency, time);
-        table.add_row(["latency".to_owned(), mean, min, max, p95, known.trend.to_string()]);
+        // What declines takes longer.
+        let trend = match known.trend {
+            TrendWord::Declining => format!("{} (slower)", known.trend),
+            TrendWord::Improving => format!("{} (faster)", known.trend),
+            other => other.to_string(),
+        };
+        table.add_row(["latency".to_owned(), mean, min, max, p95, trend]);
     }
     if let Some(known) = found.memory_analysis.known() {
         let bytes = |value| format::metric(value, Some(Unit::Bytes));

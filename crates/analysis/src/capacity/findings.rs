@@ -44,7 +44,12 @@ fn message(outlook: &ResourceOutlook, limit: f64, source: LimitSource, now: Date
         };
         parts.push(format!("{share}: {}", passing.words(now)));
     }
-    let evicts = if outlook.evicts { " Keys are evicted from then on; no write is refused." } else { "" };
+    let is_full = outlook.full().is_some_and(|full| full.state == PassingState::Passed);
+    let evicts = match (outlook.evicts, is_full) {
+        (true, true) => " It is full, and keys are evicted for new ones; no write is refused.",
+        (true, false) => " Keys are evicted from then on; no write is refused.",
+        (false, _) => "",
+    };
     format!("{}.{evicts}", parts.join("; "))
 }
 
@@ -114,7 +119,7 @@ fn advice(kind: ResourceKind, source: LimitSource, evicts: bool) -> Advice {
         },
         ResourceKind::Memory if evicts => Advice {
             recommendation: "Look whether the hit rate falls as keys are evicted (`larder optimize`); if it does, raise maxmemory, add a shard, \
-                             or shorten TTLs before that day.",
+                             or shorten TTLs.",
             effect: "Keys stay until their TTL ends.",
             risk: "A raised limit needs memory of the machine, and for a fork while a dump is written.",
         },

@@ -86,6 +86,15 @@ pub(super) struct Trends<T> {
     level: Option<f64>,
     /// How long a time growth was reckoned from.
     span: std::time::Duration,
+    /// Whether nothing was measured for so long that it may be another now.
+    is_old: bool,
+}
+
+/// What was measured before that says nothing of how it grows now.
+const OLD: TimeDelta = TimeDelta::days(7);
+
+fn is_old(series: &TimeSeries, now: DateTime<Utc>) -> bool {
+    series.last().is_some_and(|last| now - last.at > OLD)
 }
 
 /// The guide calls memory stable within this growth a month, in percent.
@@ -105,7 +114,13 @@ pub(super) fn memory_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends
         growth_rate_percent: growth.and_then(in_percent),
         trend: word_of_guide(word, growth),
     });
-    Trends { analysis: Analysis::of(trends), growth, level: growth::level(&series), span: series.span() }
+    Trends {
+        analysis: Analysis::of(trends),
+        growth,
+        level: growth::level(&series),
+        span: series.span(),
+        is_old: is_old(&series, now),
+    }
 }
 
 pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Trends<OperationTrends> {
@@ -121,7 +136,7 @@ pub(super) fn operation_trends(facts: &ResourceFacts, now: DateTime<Utc>) -> Tre
         operations_per_second_peak: level.max,
     });
     let (level, span) = (growth::level(&facts.series), facts.series.span());
-    Trends { analysis: Analysis::of(trends), growth, level, span }
+    Trends { analysis: Analysis::of(trends), growth, level, span, is_old: is_old(&facts.series, now) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a month")]
@@ -161,9 +176,10 @@ impl<T> Trends<T> {
         Some((self.level? + MONTHS * self.growth?.per_month).max(0.0))
     }
 
-    /// The growth a month as a share, where it is more than `most`, more than chance, and not of a few days.
+    /// The growth a month as a share, where it is more than `most`, more than chance, of now, and not of a few days.
     fn rapid(&self, most: f64) -> Option<(Growth, f64)> {
-        let growth = self.growth.filter(|growth| growth.lower > 0.0 && self.span >= LONG_ENOUGH)?;
+        let says_something = !self.is_old && self.span >= LONG_ENOUGH;
+        let growth = self.growth.filter(|growth| growth.lower > 0.0 && says_something)?;
         let share = growth.share_per_month.filter(|share| *share > most)?;
         Some((growth, share))
     }

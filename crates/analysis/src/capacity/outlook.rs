@@ -55,8 +55,10 @@ pub struct ResourceOutlook {
     pub notes: Vec<String>,
 }
 
+/// A server at its limit evicts or refuses before it is passed, and so stays a little below it.
+const FULL_MEMORY: f64 = 0.99;
 /// What was not measured for so long is said.
-const STALE: TimeDelta = TimeDelta::days(2);
+pub(super) const STALE: TimeDelta = TimeDelta::days(2);
 
 impl ResourceOutlook {
     pub(super) fn of(facts: &ResourceFacts, options: &CapacityOptions, now: DateTime<Utc>) -> Self {
@@ -80,7 +82,9 @@ impl ResourceOutlook {
             ResourceLimit::Unlimited(why) | ResourceLimit::Unknown(why) => (None, None, Some(why.clone())),
         };
         let known = foretold.as_ref().ok().map(|it| (&it.forecast, it.days));
-        let passing = |limit: f64, share| Passing::of(share, limit, latest.map(|it| it.value), known, now);
+        let reached = if facts.kind == ResourceKind::Memory { FULL_MEMORY } else { 1.0 };
+        let passing =
+            |limit: f64, share| Passing::of((share, reached), limit, latest.map(|it| it.value), known, now);
         let shares = shares(options);
         let passings = limit.iter().flat_map(|limit| shares.iter().map(|share| passing(*limit, *share)));
         let passings = passings.collect();
@@ -103,6 +107,12 @@ impl ResourceOutlook {
             model: foretold.ok().map(|it| CapacityModel::of(&it.forecast, it.measured_share, it.days)),
             notes,
         }
+    }
+
+    /// Tells whether nothing was measured lately, so that what was measured last need not be what is there.
+    #[must_use]
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.measured_at.is_some_and(|at| now - at > STALE)
     }
 
     /// Returns when it is full.

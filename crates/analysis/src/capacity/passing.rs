@@ -43,9 +43,10 @@ pub enum PassingState {
 }
 
 impl Passing {
-    /// Tells when `share` of `limit` is passed. A day that was foretold from an old history, and is past, is today.
+    /// Tells when `share` of `limit` is passed; `reached` is the part of that which counts as all of it. A day that was foretold from
+    /// an old history, and is past, is today.
     pub(super) fn of(
-        share: f64,
+        (share, reached): (f64, f64),
         limit: f64,
         latest: Option<f64>,
         forecast: Option<(&Forecast, i64)>,
@@ -61,7 +62,7 @@ impl Passing {
             latest: None,
             within_days: forecast.map_or(0, |(_, days)| days),
         };
-        if latest.is_some_and(|latest| latest >= value) {
+        if latest.is_some_and(|latest| latest >= value * reached) {
             passing.state = PassingState::Passed;
             return passing;
         }

@@ -6,14 +6,10 @@ use larder_metrics_model::Break;
 use super::ResourceFacts;
 use crate::series::{SeriesBreak, TimeSeries};
 
-/// A server that has so much of what it had before soon after it began anew has kept its data: it loaded them.
-const KEPT: f64 = 0.8;
 /// What has filled again to so much of what it was grows by itself again.
 const REFILLED: f64 = 0.9;
 /// What has not filled again for so long is not what it was, and is taken as it is.
 const FILLING: TimeDelta = TimeDelta::days(21);
-/// How many measurements behind a break tell what was kept: the first may be of a server that is still loading.
-const LOOKED_AT: usize = 2;
 
 /// The part of a history that says something of what is to come.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +31,7 @@ pub(super) fn used(facts: &ResourceFacts, notes: &mut Vec<String>) -> Used {
     let mut within: Vec<&SeriesBreak> =
         breaks.filter(|found| series.first().is_some_and(|first| first.at <= found.after)).collect();
     within.sort_by_key(|found| found.until);
-    let emptied = within.iter().rposition(|found| has_emptied(series, found));
+    let emptied = within.iter().rposition(|found| found.has_emptied(series));
     let kept = within.len() - emptied.map_or(0, |place| place + 1);
     if kept > 0 {
         let times = if kept == 1 { "once".to_owned() } else { format!("{kept} times") };
@@ -56,7 +52,7 @@ pub(super) fn used(facts: &ResourceFacts, notes: &mut Vec<String>) -> Used {
 /// What was measured from when on it was nearly as full as before; all of it where it has not been for long.
 fn refilled(series: &TimeSeries, found: &SeriesBreak) -> Used {
     let rest = series.since(found.until);
-    let before = before(series, found).unwrap_or_default();
+    let before = found.before(series).unwrap_or_default();
     let again = rest.observations().iter().find(|it| it.value >= REFILLED * before).map(|it| it.at);
     if let Some(again) = again {
         return Used { series: rest.since(again), is_filling: None };
@@ -64,17 +60,6 @@ fn refilled(series: &TimeSeries, found: &SeriesBreak) -> Used {
     let is_young = rest.last().is_some_and(|last| last.at - found.until < FILLING);
     let why = || format!("it fills again since {}, so that its growth says nothing", minute(found.until));
     Used { series: rest, is_filling: is_young.then(why) }
-}
-
-/// What was there before.
-fn before(series: &TimeSeries, found: &SeriesBreak) -> Option<f64> {
-    Some(series.until(found.after + TimeDelta::microseconds(1)).last()?.value)
-}
-
-fn has_emptied(series: &TimeSeries, found: &SeriesBreak) -> bool {
-    let behind = series.since(found.until);
-    let behind = behind.values().take(LOOKED_AT).reduce(f64::max);
-    before(series, found).zip(behind).is_some_and(|(before, behind)| behind < KEPT * before)
 }
 
 fn happened(what: &Break) -> &'static str {

@@ -74,6 +74,34 @@ fn a_line_passes_its_limit_on_the_day_that_it_does() {
 }
 
 #[test]
+fn a_cache_at_its_limit_is_full_though_it_stays_a_little_below() {
+    for (policy, severity, words) in [
+        ("allkeys-lru", Severity::Info, "It is full, and keys are evicted for new ones"),
+        ("noeviction", Severity::Critical, "all of it: passed already."),
+    ] {
+        let mut resource = memory(daily(60, |day| (99.9 - 0.05 * (day % 2.0)) * GIB));
+        resource.policy = Some(policy.to_owned());
+        let (outlook, findings) = planned(resource, at(60));
+        assert_eq!(outlook.full().unwrap().state, PassingState::Passed, "{policy}");
+        assert_eq!(findings[0].severity, severity, "{policy}: {findings:?}");
+        assert!(findings[0].message.contains(words), "{}", findings[0].message);
+    }
+    let (outlook, _) = planned(memory(daily(60, |_| 98.0 * GIB)), at(60));
+    assert_eq!(outlook.full().unwrap().state, PassingState::NotWithin);
+}
+
+#[test]
+fn what_was_measured_long_ago_grows_no_more() {
+    let series = daily(60, |day| (20.0 + 0.5 * day) * GIB);
+    let of = |now| {
+        let mut facts = CapacityFacts::unseen(None);
+        facts.memory.series = series.clone();
+        plan_capacity(&facts, &CapacityOptions::default(), now).findings.len()
+    };
+    assert_eq!((of(at(61)), of(at(68))), (1, 0));
+}
+
+#[test]
 fn edges_have_no_dates_and_say_why() {
     let values = |values: &[f64]| (0..).zip(values).map(|(day, value)| (at(day), *value)).collect();
     for (name, series, why) in [

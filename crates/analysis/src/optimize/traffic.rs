@@ -117,7 +117,7 @@ fn connections(node: &NodeHistory) -> Option<Finding> {
 fn slow_commands(node: &NodeHistory) -> Vec<Finding> {
     let Some(entries) = node.slow_log.known() else { return Vec::new() };
     let mut kinds: BTreeMap<(String, &'static str), Vec<&SlowCommand>> = BTreeMap::new();
-    for entry in entries {
+    for entry in entries.iter().filter(|entry| entry.duration >= MILLISECOND) {
         kinds.entry((entry.command.to_uppercase(), shape(entry.arguments))).or_default().push(entry);
     }
     let sum = |entries: &[&SlowCommand]| entries.iter().map(|entry| entry.duration).sum::<Duration>();

@@ -20,8 +20,10 @@ use crate::{HistorySeries, NotedRates, NotedSeries, deadline::Deadline, node::as
 pub struct GatheredCapacity {
     /// What capacity is planned from.
     pub facts: CapacityFacts,
-    /// What of the history could not be read.
+    /// What of the history could not be read, and which servers did not answer.
     pub problems: Vec<String>,
+    /// Why there is nothing that could be planned from.
+    pub nothing: Option<String>,
 }
 
 /// A part of a resource of the cache: the same metric of each primary.
@@ -51,6 +53,8 @@ pub async fn gather_capacity(
     let in_history = history.nodes().await?;
     let newest = history.newest_of_nodes(now).await?;
     let mut nodes = nodes::find(&answers, newest.as_ref(), &in_history, &mut facts.skipped);
+    let unanswered: Vec<String> =
+        facts.skipped.iter().map(|skipped| format!("{}: {}", skipped.what, skipped.reason)).collect();
     for node in &mut nodes {
         node.breaks = history.breaks(&node.address, None, Some(now)).await?;
     }
@@ -65,9 +69,10 @@ pub async fn gather_capacity(
         let words = format!("in the history and no nodes of the cache now: {}", gone.join(", "));
         gathering.facts.notes.push(words);
     }
-    gathering.say_what_is_missing().await?;
-    let Gathering { facts, problems, .. } = gathering;
-    Ok(GatheredCapacity { facts, problems })
+    let nothing = gathering.why_nothing().await?;
+    let Gathering { facts, mut problems, .. } = gathering;
+    problems.extend(unanswered);
+    Ok(GatheredCapacity { facts, problems, nothing })
 }
 
 struct Gathering<'o> {
@@ -160,18 +165,22 @@ impl Gathering<'_> {
         Ok(self.take_rates(rates, &mut facts.notes))
     }
 
-    async fn say_what_is_missing(&mut self) -> Result<()> {
+    async fn why_nothing(&self) -> Result<Option<String>> {
         if self.facts.resources.iter().any(|resource| !resource.series.is_empty()) {
-            return Ok(());
+            return Ok(None);
         }
         let others = self.history.caches().await?;
         let name = self.facts.cache.as_deref().unwrap_or_default();
-        self.facts.notes.push(if others.is_empty() {
+        Ok(Some(if others.is_empty() {
             "the history is empty: `larder collect` measures once, from cron every minute or hour".to_owned()
+        } else if others.iter().any(|other| other == name) {
+            format!("the history of {name} has nothing that could be foretold: see why with `larder collect`")
         } else {
-            format!("the history has nothing of {name}, but of {}", others.join(", "))
-        });
-        Ok(())
+            format!(
+                "the history has nothing of {name}, but of {}: --cache names one of them",
+                others.join(", ")
+            )
+        }))
     }
 
     fn take(&mut self, found: NotedSeries, notes: &mut Vec<String>) -> TimeSeries {

@@ -86,7 +86,7 @@ impl Job for CapacityJob {
             JobOutcome::done(self.name(), words.clone(), begun.elapsed(), JobReport::Capacity(None))
                 .but(JobStatus::Failed, words)
         };
-        let GatheredCapacity { facts, problems } =
+        let GatheredCapacity { facts, problems, nothing } =
             match gather_capacity(&self.client, &self.store, &self.options, now).await {
                 Ok(gathered) => gathered,
                 Err(error) => return failed(with_causes(&error)),
@@ -104,6 +104,10 @@ impl Job for CapacityJob {
         let outcome = JobOutcome::done(self.name(), capacity.summary(), begun.elapsed(), report);
         let outcome =
             problems.into_iter().fold(outcome, |outcome, problem| outcome.but(JobStatus::Partial, problem));
-        self.write(&facts, &capacity, at, outcome).await
+        match nothing {
+            // A report of nothing takes no place of one that says something.
+            Some(why) => outcome.but(JobStatus::Failed, why),
+            None => self.write(&facts, &capacity, at, outcome).await,
+        }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct CreateArgs {
     /// Takes the images from replicas, which spares the primaries
     #[arg(long)]
     replica: bool,
-    /// How hard it is compressed (zstd 1 to 19) [default: 1]
+    /// How hard it is compressed (zstd 1 to 19) [default: 2]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=19), value_name = "LEVEL")]
     level: Option<u32>,
     /// Encrypts it to this public key (age1…); may be given several times

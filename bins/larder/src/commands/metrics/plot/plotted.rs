@@ -54,10 +54,10 @@ impl Plotted {
             let noted = history.noted(name, node, from, until).await?;
             (noted.series, noted.extremes, noted.notes)
         };
-        let judged = match last_emptied(wanted, &breaks) {
+        let judged = match last_emptied(wanted, &breaks, &series) {
             Some(found) if series.first().is_some_and(|first| first.at < found.until) => {
                 notes.push(format!(
-                    "trend and forecast count from {} on, when the node was empty",
+                    "trend and forecast count from {} on, when the node had lost what it had",
                     found.until.format("%F %H:%M UTC")
                 ));
                 series.since(found.until)
@@ -192,11 +192,15 @@ async fn breaks(wanted: &Wanted<'_>, history: &HistorySeries) -> Result<Vec<Seri
 }
 
 /// The last break at which what is measured was emptied, as memory and keys of a node are.
-fn last_emptied<'a>(wanted: &Wanted<'_>, breaks: &'a [SeriesBreak]) -> Option<&'a SeriesBreak> {
+fn last_emptied<'a>(
+    wanted: &Wanted<'_>,
+    breaks: &'a [SeriesBreak],
+    series: &TimeSeries,
+) -> Option<&'a SeriesBreak> {
     let metric = wanted.metric;
     let is_filled = metric.kind == MetricKind::Gauge && matches!(metric.unit, Unit::Bytes | Unit::Count);
     wanted.node().filter(|_| is_filled)?;
-    breaks.iter().rfind(|found| found.what != Break::CountersReset)
+    breaks.iter().rfind(|found| found.what != Break::CountersReset && found.has_emptied(series))
 }
 
 async fn maxmemory(node: &NodeAddress, history: &HistorySeries) -> Result<Option<(&'static str, f64)>> {
