@@ -156,12 +156,12 @@ async fn a_server_that_is_down_has_the_limits_of_its_history() {
         let mut server = limited(program).start()?;
         let larder = seeded(&server, 60, |day| 40.0 + day)?;
         server.kill()?;
-        let planned = larder.ends(0, &["--output", "json", "capacity"])?.json()?;
+        let planned = larder.ends(4, &["--output", "json", "capacity"])?.json()?;
         let memory = resource(&planned, "memory")?;
         ensure!(memory["limit"] == 209_715_200.0, "{memory:#}");
         ensure!(resource(&planned, "connections")?["limit"] == 5_000.0, "{planned:#}");
         ensure!(skipped(&planned).iter().any(|(what, _)| what.contains("for its limits")), "{planned:#}");
-        larder.ends(0, &["capacity"])?.says("because the node does not answer now")
+        larder.ends(4, &["capacity"])?.says("because the node does not answer now")
     })
     .await;
 }
@@ -208,7 +208,7 @@ fn what_is_configured_counts_and_what_makes_no_sense_is_refused() -> Result<()> 
     let larder = Larder::of(url);
     seed(&larder, url, &["127.0.0.1:1"], 30, |day| 40.0 + day)?;
     larder.configure("[capacity]\nhorizon = \"30days\"\nkeys_max = 75000\noperations_max = 100\nnetwork_in_max = \"1MiB\"\n");
-    let planned = larder.ends(0, &["--output", "json", "capacity"])?.json()?;
+    let planned = larder.ends(4, &["--output", "json", "capacity"])?.json()?;
     ensure!(planned["horizon_days"] == 30, "{planned:#}");
     ensure!(resource(&planned, "keys")?["passings"][1]["state"] == "passes", "{planned:#}");
     ensure!(resource(&planned, "network_in")?["limit"] == 1_048_576.0, "{planned:#}");

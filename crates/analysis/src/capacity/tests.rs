@@ -158,7 +158,7 @@ fn what_is_past_its_limit_says_so_and_what_evicts_counts_less() {
     evicting.policy = Some("allkeys-lru".to_owned());
     let (_, findings) = planned(evicting.clone(), at(60));
     assert_eq!(findings[0].severity, Severity::Info, "it is as it is meant to be");
-    assert!(findings[0].message.contains("Keys are evicted"), "{}", findings[0].message);
+    assert!(findings[0].message.contains("keys are evicted for new ones"), "{}", findings[0].message);
     evicting.series = daily(60, |day| (20.0 + day) * GIB);
     assert_eq!(planned(evicting, at(60)).1[0].severity, Severity::Warning, "it will begin to evict");
     // Known to be full, however little of a history there is.
