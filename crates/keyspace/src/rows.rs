@@ -16,6 +16,8 @@ pub struct FamilyRow {
     pub without_ttl: Option<u64>,
     /// Half of its keys that were asked were not used for longer, in seconds.
     pub idle_median_s: Option<f64>,
+    /// Bytes of the biggest of its keys.
+    pub biggest_bytes: Option<u64>,
 }
 
 impl KeyReport {
@@ -34,6 +36,7 @@ impl From<&FamilyReport> for FamilyRow {
             bytes: family.figures.bytes,
             without_ttl: family.figures.without_ttl,
             idle_median_s: family.idle.as_ref().map(|idle| idle.median_s),
+            biggest_bytes: family.biggest_bytes,
         }
     }
 }

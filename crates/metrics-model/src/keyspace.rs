@@ -47,6 +47,9 @@ pub struct FamilyFigures {
     /// Median of the seconds since a key was last used.
     #[serde(default)]
     pub idle_median_s: Option<f64>,
+    /// The bytes that the biggest of its keys takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biggest_bytes: Option<u64>,
 }
 
 impl KeyspaceSnapshot {
@@ -97,13 +100,15 @@ impl FamilyFigures {
         Self { name: name.into(), keys, ..Self::default() }
     }
 
-    /// Adds another family to this one. A sum is known where both parts are; a median of both is not known.
+    /// Adds another family to this one. A sum is known where both parts are; a median of both is not known; the biggest is that of those
+    /// that were looked at.
     fn absorb(&mut self, other: &Self) {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
         self.keys = self.keys.saturating_add(other.keys);
         self.bytes = sum(self.bytes, other.bytes);
         self.without_ttl = sum(self.without_ttl, other.without_ttl);
         self.idle_median_s = None;
+        self.biggest_bytes = self.biggest_bytes.max(other.biggest_bytes);
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_history_and_a_live_server_give_findings_and_a_report() {
         {
             people.says(words)?;
         }
-        people.says("single big and hot keys: the history holds families, not keys")
+        people.says("hot keys: the history does not tell how often single keys are asked for")
     })
     .await;
 }
@@ -261,4 +261,26 @@ fn the_week_is_judged_by_maintain() -> Result<()> {
     let outcome = larder.ends(0, &["--output", "json", "maintain", "weekly"])?.json()?;
     ensure!(outcome["jobs"][0]["report"]["optimize"]["window"]["cache"] == "memory:sample", "{outcome:#}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_big_key_among_small_ones_is_found_by_the_report_of_the_keys() {
+    on_every_server(async |program| {
+        let server = TestServer::start(program)?;
+        let larder = Larder::of(&server.url());
+        for number in 0..50 {
+            server.run::<()>(&["SET", &format!("page:{number}"), "small"])?;
+        }
+        server.run::<()>(&["SET", "page:big", &"x".repeat(2 << 20)])?;
+        larder.ends(0, &["collect"])?;
+        larder.ends(0, &["keys", "report", "--store"])?;
+        let found = larder.ends(0, &["--output", "json", "optimize", "--no-report"])?.json()?;
+        let list = found["findings"].as_array().context("findings")?;
+        let big = list.iter().find(|finding| finding["id"] == "optimize.big_keys");
+        let words =
+            big.and_then(|finding| finding["message"].as_str()).with_context(|| format!("{found:#}"))?;
+        ensure!(words.starts_with("The biggest key of this family takes 2."), "{words}");
+        Ok(())
+    })
+    .await;
 }

@@ -128,6 +128,8 @@ pub struct FamilyUse {
     pub without_ttl: Option<f64>,
     /// Median time since a key was last used, in seconds.
     pub idle_median_seconds: Option<f64>,
+    /// The bytes that the biggest of its keys takes.
+    pub biggest_bytes: Option<f64>,
 }
 
 impl OptimizeFacts {
@@ -200,6 +202,14 @@ impl SlowCommand {
 impl FamilyUse {
     /// Begins the figures of a family.
     pub fn new(name: impl Into<String>, at: DateTime<Utc>) -> Self {
-        Self { name: name.into(), at, keys: None, bytes: None, without_ttl: None, idle_median_seconds: None }
+        Self {
+            name: name.into(),
+            at,
+            keys: None,
+            bytes: None,
+            without_ttl: None,
+            idle_median_seconds: None,
+            biggest_bytes: None,
+        }
     }
 }

@@ -34,8 +34,8 @@ pub(super) fn unseen(families: &[FamilyUse]) -> Vec<Skipped> {
         let reason = "no key report is in the history; `larder keys report --store` puts one there";
         skipped.push(Skipped::new("families of keys", reason));
     }
-    let reason = "the history holds families, not keys; `larder keys top` shows the biggest keys";
-    skipped.push(Skipped::new("single big and hot keys", reason));
+    let reason = "the history does not tell how often single keys are asked for";
+    skipped.push(Skipped::new("hot keys", reason));
     skipped
 }
 
@@ -70,21 +70,32 @@ fn longer_than_use(family: &FamilyUse, usual: f64, all: f64) -> Option<Finding> 
 }
 
 fn big_keys(family: &FamilyUse) -> Option<Finding> {
-    let (keys, bytes) = (family.keys.filter(|keys| *keys >= 1.0)?, family.bytes?);
-    let mean = bytes / keys;
-    (mean >= BIG_KEY_BYTES).then(|| {
-        Finding::new(ids::BIG_KEYS, Severity::Info, family.name.clone())
-            .saying(format!(
+    let keys = family.keys.filter(|keys| *keys >= 1.0);
+    let mean = family.bytes.zip(keys).map(|(bytes, keys)| bytes / keys).filter(|mean| *mean >= BIG_KEY_BYTES);
+    let biggest = family.biggest_bytes.filter(|bytes| *bytes >= BIG_KEY_BYTES);
+    let words = match (mean, biggest) {
+        (Some(mean), _) => {
+            format!(
                 "{} of this family take {} each in the mean.",
-                counted(whole(keys), "key"),
+                counted(whole(keys.unwrap_or_default()), "key"),
                 whole_bytes(mean)
-            ))
-            .with_evidence("keys", keys, Unit::Count)
-            .with_evidence("bytes_a_key", mean, Unit::Bytes)
+            )
+        }
+        (None, Some(biggest)) => format!("The biggest key of this family takes {}.", whole_bytes(biggest)),
+        (None, None) => return None,
+    };
+    let mut finding = Finding::new(ids::BIG_KEYS, Severity::Info, family.name.clone()).saying(words);
+    for (name, bytes) in [("bytes_a_key", mean), ("biggest_bytes", biggest)] {
+        if let Some(bytes) = bytes {
+            finding = finding.with_evidence(name, bytes, Unit::Bytes);
+        }
+    }
+    Some(
+        finding
             .recommending("Split the values, or compress them; `larder keys top` names the biggest.")
             .expecting("No command on them holds up the others.")
-            .risking("Whoever reads the values has to know of their new form.")
-    })
+            .risking("Whoever reads the values has to know of their new form."),
+    )
 }
 
 fn time(count: f64) -> String {

@@ -251,6 +251,11 @@ fn families_that_are_kept_for_longer_than_they_are_used() {
     assert!(of(&[calm[0].clone(), idle]).is_empty(), "too few to compare");
     assert!(of(&[&calm[..], &[family("d:", 240.0, 0.5, 1e6)]].concat()).is_empty(), "too small");
     assert_eq!(of(&[family("e:", 1.0, 50.0, 10.0)]), ["optimize.big_keys"]);
+    let mut one_is_big = family("e:", 1_000.0, 5.0, 10.0);
+    one_is_big.biggest_bytes = Some(1024.0 * 1024.0);
+    assert_eq!(of(&[one_is_big.clone()]), ["optimize.big_keys"]);
+    one_is_big.biggest_bytes = Some(1024.0 * 1024.0 - 1.0);
+    assert_eq!(of(&[one_is_big]), [""; 0]);
 }
 
 #[test]

@@ -267,6 +267,7 @@ fn families(keyspace: &KeyspaceSnapshot, at: DateTime<Utc>) -> Vec<FamilyUse> {
         used.bytes = family.bytes.map(|bytes| bytes as f64);
         used.without_ttl = family.without_ttl.map(|keys| keys as f64);
         used.idle_median_seconds = family.idle_median_s;
+        used.biggest_bytes = family.biggest_bytes.map(|bytes| bytes as f64);
         used
     });
     used.collect()

@@ -168,6 +168,7 @@ fn figures(row: FamilyRow) -> FamilyFigures {
     figures.bytes = row.bytes;
     figures.without_ttl = row.without_ttl;
     figures.idle_median_s = row.idle_median_s;
+    figures.biggest_bytes = row.biggest_bytes;
     figures
 }
 
