@@ -17,7 +17,7 @@ use larder_metrics_model::{NodeKind, Observed, Skipped};
 use self::rule::Judged;
 pub use self::{
     acl::AclUser,
-    facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, MachineTuning},
+    facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, DangerousCommand, MachineTuning},
     rule::AuditRule,
     verdict::{Acceptance, Accepted, AuditOptions, AuditVerdict},
 };

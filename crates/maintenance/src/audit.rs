@@ -90,10 +90,8 @@ async fn settings(server: &dyn Server) -> Result<BTreeMap<String, String>, Error
 async fn default_may_run(server: &dyn Server) -> Result<Vec<&'static str>, Error> {
     let mut open = Vec::new();
     for command in DANGEROUS_COMMANDS {
-        if server.user_may_run("default", command).await?
-            && let Some(name) = command.first()
-        {
-            open.push(*name);
+        if server.user_may_run("default", command.words).await? {
+            open.push(command.name());
         }
     }
     Ok(open)

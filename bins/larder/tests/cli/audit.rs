@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use chrono::Datelike;
+use larder_analysis::DANGEROUS_COMMANDS;
 use larder_test_support::{
     Certificates, ServerProgram, TestServer, TestServerBuilder, free_port, on_every_server, until,
 };
@@ -352,10 +353,94 @@ async fn a_command_that_was_renamed_away_is_not_open() {
         let found = verdict["findings"].as_array().into_iter().flatten();
         let open = found.into_iter().find(|finding| finding["id"] == "audit.dangerous_commands");
         let message = open.and_then(|open| open["message"].as_str()).context("the others are open")?;
-        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN"), "{message}");
+        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN, EVAL"), "{message}");
         Ok(())
     })
     .await;
+}
+
+/// Does what the advice says, word by word.
+fn follow(server: &TestServer, recommendation: &str) -> Result<()> {
+    let advised = recommendation.find("ACL SETUSER").context("it advises rights")?;
+    let words: Vec<&str> =
+        recommendation[advised..].split_whitespace().take_while(|word| !word.starts_with('(')).collect();
+    server.run(&words)
+}
+
+#[tokio::test]
+async fn the_advised_rights_leave_no_dangerous_command_open() {
+    const ID: &str = "audit.dangerous_commands";
+    on_every_server(async |program| {
+        let auditor = "user auditor on >secret +ping +info +config|get +acl|list +acl|dryrun";
+        let server = TestServer::builder(program).user(auditor).start()?;
+        let larder = larder(&server);
+        let verdict = audited(&larder)?;
+        let found = finding(&verdict, ID).context("everything is open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        for open in ["KEYS", "SHUTDOWN", "EVAL", "EVAL_RO", "EVALSHA", "FCALL", "FUNCTION", "SCRIPT"] {
+            ensure!(message.contains(&format!(" {open}")), "{open}: {message}");
+        }
+        ensure!(
+            !message.contains("DEBUG") && !message.contains("MODULE"),
+            "a setting forbids them: {message}"
+        );
+
+        server.run::<()>(&["ACL", "SETUSER", "default", "-@dangerous", "-eval"])?;
+        let verdict = audited(&larder)?;
+        let left = finding(&verdict, ID).context("scripts still run")?;
+        ensure!(left["message"].as_str().is_some_and(|text| text.contains("EVALSHA")), "{left:#}");
+
+        follow(&server, found["recommendation"].as_str().unwrap_or_default())?;
+        let verdict = audited(&larder)?;
+        ensure!(finding(&verdict, ID).is_none(), "{verdict:#}");
+        let state = check(&verdict, ID, server.node().as_str());
+        ensure!(state.as_deref() == Some("ok"), "{verdict:#}");
+        let mut anyone = redis::Client::open(server.url())?.get_connection()?;
+        for command in DANGEROUS_COMMANDS {
+            let (name, arguments) = command.words.split_first().context("it has a name")?;
+            let answer: redis::RedisResult<redis::Value> = redis::cmd(name).arg(arguments).query(&mut anyone);
+            let refused = answer.as_ref().is_err_and(|error| {
+                error.code() == Some("NOPERM")
+                    || (command.guard.is_some() && error.to_string().contains("command not allowed"))
+            });
+            ensure!(refused, "{name}: {answer:?}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whether_debug_is_open_is_not_claimed_where_the_settings_are_blocked() {
+    on_every_server(async |program| {
+        let blind = "user blind on >secret +ping +info +acl|list +acl|dryrun";
+        let server = TestServer::builder(program).user(blind).start()?;
+        let larder =
+            Larder::of(&server.url()).with("LARDER_USERNAME", "blind").with("LARDER_PASSWORD", "secret");
+        let verdict = audited(&larder)?;
+        let found = finding(&verdict, "audit.dangerous_commands").context("the others are open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        ensure!(
+            message.contains("Whether a setting forbids DEBUG and MODULE could not be seen"),
+            "{message}"
+        );
+
+        let local = TestServer::builder(program)
+            .user("user default on nopass ~* +debug")
+            .user("user auditor on >secret +ping +info +config|get +acl|list +acl|dryrun")
+            .config("enable-debug-command local")
+            .start()?;
+        let verdict = audited(&self::larder(&local))?;
+        let found = finding(&verdict, "audit.dangerous_commands").context("it is open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        ensure!(message.contains("may run DEBUG (from its own machine)."), "{message}");
+        Ok(())
+    })
+    .await;
+}
+
+fn finding<'a>(verdict: &'a Value, id: &str) -> Option<&'a Value> {
+    verdict["findings"].as_array()?.iter().find(|finding| finding["id"] == id)
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::cell::OnceCell;
 use larder_metrics_model::ServerVersion;
 
 use super::{
-    AuditedNode, DANGEROUS_COMMANDS,
+    AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
     advisories::AdvisoryList,
     rule::{Judged, Reach, found_if},
 };
-use crate::wording::counted;
+use crate::wording::{clause, counted};
 
 type Outcome = Result<Judged, String>;
 
@@ -133,23 +133,48 @@ pub(super) fn dangerous_commands(node: &AuditedNode) -> Outcome {
     if !node.lets_everyone_in()? {
         return Ok(Judged::Fine("no one is let in without a password".to_owned()));
     }
-    let open = open_commands(node)?;
-    let found = format!("Without a password one may run {}.", open.join(", "));
-    Ok(found_if(!open.is_empty(), found, "none of them"))
+    let (open, unsure) = sift(node, allowed_commands(node)?);
+    if open.is_empty() {
+        return unsure.map_or_else(|| Ok(Judged::Fine("none of them".to_owned())), Err);
+    }
+    let unsure = unsure.map_or_else(String::new, |unsure| format!(" {}.", clause(&unsure)));
+    Ok(Judged::Found(format!("Without a password one may run {}.{unsure}", open.join(", "))))
+}
+
+/// Leaves out what a setting forbids, which no right shows; beside what is open it says what is not known, and why.
+fn sift(node: &AuditedNode, allowed: Vec<&DangerousCommand>) -> (Vec<String>, Option<String>) {
+    let (mut open, mut unsure, mut reason) = (Vec::new(), Vec::new(), None);
+    for command in allowed {
+        let name = command.name();
+        match command.guard.map(|setting| node.setting(&[setting])) {
+            Some(Ok(Some("no"))) => {}
+            Some(Ok(Some("local"))) => open.push(format!("{name} (from its own machine)")),
+            Some(Err(why)) => {
+                unsure.push(name);
+                reason = Some(why);
+            }
+            // Before Redis 7 there is no such setting, and nothing in the way.
+            Some(Ok(_)) | None => open.push(name.to_owned()),
+        }
+    }
+    let unsure = reason
+        .map(|why| format!("Whether a setting forbids {} could not be seen: {why}", unsure.join(" and ")));
+    (open, unsure)
 }
 
 /// Asks the server's own answer first, then the rules.
-fn open_commands(node: &AuditedNode) -> Result<Vec<&'static str>, String> {
+fn allowed_commands(node: &AuditedNode) -> Result<Vec<&'static DangerousCommand>, String> {
     if let Some(open) = node.default_may_run.known() {
-        return Ok(open.clone());
+        return Ok(DANGEROUS_COMMANDS.iter().filter(|command| open.contains(&command.name())).collect());
     }
     let Some(default) = node.default_user()? else { return Ok(Vec::new()) };
     let mut open = Vec::new();
-    for name in DANGEROUS_COMMANDS.iter().filter_map(|words| words.first()) {
-        match default.may_run_dangerous(&name.to_lowercase()) {
-            Some(true) => open.push(*name),
+    for command in &DANGEROUS_COMMANDS {
+        match default.may_run(command) {
+            Some(true) => open.push(command),
             Some(false) => {}
             None => {
+                let name = command.name();
                 return Err(format!("whether the default user may run {name} cannot be told from its rules"));
             }
         }
