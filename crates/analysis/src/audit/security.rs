@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use larder_metrics_model::ServerVersion;
+use larder_metrics_model::{ServerLine, ServerVersion};
 
 use super::{
     AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
@@ -221,6 +221,9 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     let has_tls = node.listens("tls-port").unwrap_or(false);
     with_list(|list| {
         let found = list.of(line, version, has_tls);
+        if found.is_empty() && !list.covers(line, version) {
+            return Err(not_covered(list, line, version));
+        }
         let named: Vec<String> = found
             .iter()
             .map(|(one, mended)| {
@@ -242,16 +245,24 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
             list.as_of,
             named.join("; ")
         );
-        found_if(!found.is_empty(), message, format!("{line} {version}: none in the list of {}", list.as_of))
-    })
+        let fine = format!("{line} {version}: none in the list of {}", list.as_of);
+        Ok(found_if(!found.is_empty(), message, fine))
+    })?
+}
+
+fn not_covered(list: &AdvisoryList, line: ServerLine, version: ServerVersion) -> String {
+    let ServerVersion { major, minor, .. } = version;
+    format!("the list of advisories of {} does not cover {line} {major}.{minor}", list.as_of)
 }
 
 pub(super) fn end_of_life(node: &AuditedNode) -> Outcome {
     let (line, version) = (node.info()?.identity.line, version(node)?);
     with_list(|list| match list.unsupported(line, version) {
         Some(entry) => {
-            Judged::Found(format!("{line} {version} gets no security fixes any more ({}).", entry.source))
+            let found = format!("{line} {version} gets no security fixes any more ({}).", entry.source);
+            Ok(Judged::Found(found))
         }
-        None => Judged::Fine(format!("{line} {version}")),
-    })
+        None if list.covers(line, version) => Ok(Judged::Fine(format!("{line} {version}"))),
+        None => Err(not_covered(list, line, version)),
+    })?
 }

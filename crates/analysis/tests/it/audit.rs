@@ -140,6 +140,32 @@ fn a_list_of_advisories_that_is_old_is_a_warning() {
 }
 
 #[test]
+fn a_line_that_the_list_of_advisories_does_not_cover_is_unknown() {
+    const KNOWN: &str = "audit.advisories";
+    const KEPT: &str = "audit.end_of_life";
+    let machine = || MachineTuning::new(None, None, None);
+    for (info, known, kept) in [
+        (
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2\n",
+            CheckState::Ok,
+            CheckState::Ok,
+        ),
+        (
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.9.0\n",
+            CheckState::Unknown,
+            CheckState::Unknown,
+        ),
+        ("# Server\nredis_version:9.0.0\n", CheckState::Unknown, CheckState::Unknown),
+        ("# Server\nredis_version:7.0.15\n", CheckState::Warning, CheckState::Warning),
+        ("# Server\nredis_version:5.0.14\n", CheckState::Warning, CheckState::Warning),
+    ] {
+        let verdict = judged(node(info, &[], machine()), now());
+        assert_eq!(state(&verdict, KNOWN), Some(known), "{info}");
+        assert_eq!(state(&verdict, KEPT), Some(kept), "{info}");
+    }
+}
+
+#[test]
 fn what_an_operator_who_cares_for_data_would_ask_of_replication() {
     const WRITES: &str = "audit.writes_unreplicated";
     const READS: &str = "audit.replica_refuses_reads";
