@@ -224,6 +224,10 @@ async fn a_primary_and_its_replica_are_looked_at_as_such() {
         }
         let verdict = audited(&of_primary)?;
         ensure!(ids(&verdict) == ["audit.primary_not_persisted"], "{verdict:#}");
+        let left_out = format!("replica {}", replica.node());
+        ensure!(verdict["skipped"][0]["what"] == left_out.as_str(), "{verdict:#}");
+        of_primary.run(&["audit"])?.says(&format!("audit {} too", replica.url()))?;
+        of_primary.run(&["--output", "nagios", "audit"])?.says(&left_out)?;
         primary.run::<()>(&["CONFIG", "SET", "save", "3600 1"])?;
         let verdict = audited(&of_primary)?;
         ensure!(ids(&verdict) == ["audit.writes_unreplicated"], "{verdict:#}");
@@ -461,6 +465,18 @@ async fn what_is_accepted_does_not_count_until_its_day() {
         let verdict = audited(&larder)?;
         ensure!(ids(&verdict) == ["audit.checksum_off"], "{verdict:#}");
         larder.run(&["audit"])?.says("accepted no longer")?;
+        accept("9999-12-31", "audit.tls_off");
+        let verdict = audited(&larder)?;
+        ensure!(verdict["unmatched"][0]["id"] == "audit.tls_off", "{verdict:#}");
+        let unmatched = larder.run(&["audit"])?;
+        unmatched.says("accepted, and not found")?;
+        unmatched.says("audit.tls_off of 127.0.0.1")?;
+        larder.run(&["--output", "nagios", "audit"])?.says("accepted, and not found: audit.tls_off of")?;
+        larder.configure("[[audit.accept]]\nid = \"audit.checksum_off\"\nreason = \" \"\nuntil = \"9999-12-31\"\n");
+        let refused = larder.ends(3, &["audit"])?;
+        refused.says("the reason is empty")?;
+        refused.says("larder.toml:3:")?;
+        larder.ends(2, &["config", "check"])?.says("the reason is empty")?;
         accept("9999-12-31", "audit.checksum_of");
         larder.ends(3, &["audit"])?.says("is `audit.checksum_off` meant?")?;
         larder.ends(2, &["config", "check"])?.says("is `audit.checksum_off` meant?")
@@ -477,7 +493,81 @@ async fn nodes_that_differ_are_found() {
         cluster.servers[0].run::<()>(&["CONFIG", "SET", "maxmemory", "77mb"])?;
         let verdict = audited(&larder)?;
         ensure!(ids(&verdict).contains(&"audit.nodes_differ".to_owned()), "{verdict:#}");
-        larder.run(&["audit"])?.says("maxmemory (0, 80740352)")
+        let [first, second, third] = [0, 1, 2].map(|place| cluster.servers[place].node());
+        let mut others = [second.as_str(), third.as_str()];
+        others.sort_unstable();
+        let said = format!("maxmemory: 77.0 MiB on {first}; no limit on {}.", others.join(", "));
+        larder.run(&["audit"])?.says(&said)
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_does_not_answer_is_one_line_with_its_cause() {
+    let node = format!("127.0.0.1:{}", free_port().expect("a port is free"));
+    let larder = Larder::of(&format!("redis://{node}"));
+    let run = larder.ends(3, &["audit"]).expect("it is unknown");
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.contains("unknown, 1 looked at; unknown: "), "{first}");
+    assert!(first.contains(&format!(" rules of {node}: it does not answer: ")), "{first}");
+    let about = run.stdout.lines().skip(1).filter(|line| line.contains(&node));
+    assert_eq!(about.count(), 1, "{}", run.stdout);
+    let run = larder.ends(3, &["--output", "nagios", "audit"]).expect("it is unknown");
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("LARDER AUDIT UNKNOWN") && first.contains("it does not answer"), "{first}");
+    assert_eq!(run.stdout.lines().count(), 2, "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn what_few_rights_hide_is_said_once_for_each_reason() {
+    on_every_server(async |program| {
+        let server = well_kept(program).user("user blind on >secret +ping +info").start()?;
+        let larder =
+            Larder::of(&server.url()).with("LARDER_USERNAME", "blind").with("LARDER_PASSWORD", "secret");
+        let run = larder.run(&["audit"])?;
+        let grouped = format!("rules of {}: CONFIG is not to be had", server.node());
+        let (first, rest) = run.stdout.split_once('\n').context("there is more than a line")?;
+        ensure!(first.contains(&grouped), "{first}");
+        ensure!(rest.matches("CONFIG GET").count() == 1, "{}", run.stdout);
+        ensure!(first.len() < 1_000, "{first}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_that_could_not_be_looked_for_are_unknown() {
+    on_every_server(async |program| {
+        let cluster = larder_test_support::TestCluster::start(program, 0)?;
+        for server in &cluster.servers {
+            server.run::<()>(&[
+                "ACL",
+                "SETUSER",
+                "auditor",
+                "on",
+                ">secret",
+                "+ping",
+                "+info",
+                "+config|get",
+                "+acl|list",
+                "+acl|dryrun",
+            ])?;
+        }
+        let larder =
+            Larder::of(&cluster.url()).with("LARDER_USERNAME", "auditor").with("LARDER_PASSWORD", "secret");
+        let verdict = audited(&larder)?;
+        let others = "the other nodes of the cluster";
+        ensure!(verdict["skipped"][0]["what"] == others, "{verdict:#}");
+        let state = check(&verdict, "audit.cache_unreachable", others);
+        ensure!(state.as_deref() == Some("unknown"), "{verdict:#}");
+        larder.run(&["audit"])?.says(&format!("audit.cache_unreachable of {others}: "))
+    })
+    .await;
+}
+
+#[test]
+fn the_help_says_which_commands_have_the_form_of_monitoring_plugins() {
+    let run = Larder::new().ends(0, &["audit", "--help"]).expect("it has help");
+    let words: Vec<&str> = run.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains("(`health`, `audit`, `backup check`)"), "{}", run.stdout);
 }

@@ -5,6 +5,8 @@
 //! advisory for which no source told the fixed version of a line does not name that line. Left out is what needs a module, and
 //! what is of a program beside the server (CVE-2025-27151, of redis-check-aof).
 
+use std::fmt;
+
 use larder_metrics_model::{ServerLine, ServerVersion};
 use serde::Deserialize;
 
@@ -70,6 +72,17 @@ pub(super) enum Rating {
     Medium,
     High,
     Critical,
+}
+
+impl fmt::Display for Rating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
 }
 
 impl AdvisoryList {

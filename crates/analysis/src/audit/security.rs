@@ -6,7 +6,7 @@ use larder_metrics_model::{ServerLine, ServerVersion};
 
 use super::{
     AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
-    advisories::AdvisoryList,
+    advisories::{Advisory, AdvisoryList},
     rule::{Judged, Reach, found_if},
 };
 use crate::wording::{clause, counted};
@@ -224,30 +224,39 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
         if found.is_empty() && !list.covers(line, version) {
             return Err(not_covered(list, line, version));
         }
-        let named: Vec<String> = found
-            .iter()
-            .map(|(one, mended)| {
-                format!(
-                    "{} ({}, mended in {mended}: {}; {})",
-                    one.id,
-                    format!("{:?}", one.severity).to_lowercase(),
-                    one.title,
-                    one.source
-                )
-            })
-            .collect();
-        let message = format!(
-            "{line} {version} has {}, by the list of {}: {}.",
-            match found.len() {
-                1 => "1 known vulnerability".to_owned(),
-                count => format!("{count} known vulnerabilities"),
-            },
-            list.as_of,
-            named.join("; ")
-        );
-        let fine = format!("{line} {version}: none in the list of {}", list.as_of);
-        Ok(found_if(!found.is_empty(), message, fine))
+        let Some(mended) = found.iter().map(|(_, mended)| *mended).max() else {
+            return Ok(Judged::Fine(format!("{line} {version}: none in the list of {}", list.as_of)));
+        };
+        let counted = match found.len() {
+            1 => "1 known vulnerability".to_owned(),
+            count => format!("{count} known vulnerabilities"),
+        };
+        let as_of = list.as_of;
+        let worst = worst_of(&found);
+        let message =
+            format!("{line} {version} has {counted} by the list of {as_of}, mended in {mended}: {worst}.");
+        Ok(Judged::Listed(message, with_sources(&found)))
     })?
+}
+
+/// Names the worst, and counts the others.
+fn worst_of(found: &[(&Advisory, ServerVersion)]) -> String {
+    /// More make a line that no one reads.
+    const NAMED: usize = 3;
+    let named =
+        found.iter().take(NAMED).map(|(one, _)| format!("{} ({}: {})", one.id, one.severity, one.title));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match found.len().saturating_sub(NAMED) {
+        0 => named,
+        others => format!("{named}, and {others} more"),
+    }
+}
+
+fn with_sources(found: &[(&Advisory, ServerVersion)]) -> String {
+    let each = found.iter().map(|(one, mended)| {
+        format!("{} ({}, mended in {mended}: {}; {})", one.id, one.severity, one.title, one.source)
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn not_covered(list: &AdvisoryList, line: ServerLine, version: ServerVersion) -> String {
