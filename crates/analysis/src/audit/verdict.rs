@@ -79,7 +79,7 @@ impl AuditVerdict {
     #[must_use]
     pub fn summary(&self) -> String {
         let unknown = self.checks.iter().filter(|check| check.state == CheckState::Unknown).count();
-        let mut line = format!(
+        let counts = format!(
             "{} - {} critical, {} warning, {} info, {} accepted, {} unknown, {} looked at",
             self.status,
             self.count(Severity::Critical),
@@ -89,13 +89,11 @@ impl AuditVerdict {
             unknown,
             self.checks.len() - unknown
         );
-        if let Some(worst) = self.findings.first().filter(|finding| finding.severity > Severity::Info) {
-            line.push_str(&format!("; {}: {}", worst.subject, clause(&worst.message)));
-        }
-        if let Some(most) = self.unknown().first() {
-            line.push_str(&format!("; unknown: {most}"));
-        }
-        line
+        let worst = self.findings.first().filter(|finding| finding.severity > Severity::Info);
+        let worst = worst.map(|worst| format!("{}: {}", worst.subject, clause(&worst.message)));
+        let most = self.unknown().first().map(|most| format!("unknown: {most}"));
+        let parts: Vec<String> = std::iter::once(counts).chain(worst).chain(most).collect();
+        parts.join("; ")
     }
 }
 
