@@ -52,7 +52,7 @@ pub(crate) enum OutputForm {
     Table,
     /// For programs
     Json,
-    /// One line with performance data, as monitoring plugins print it (`health`)
+    /// One line with performance data, as monitoring plugins print it (`health`, `audit`, `backup check`)
     Nagios,
 }
 

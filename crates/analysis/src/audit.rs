@@ -1,25 +1,28 @@
 //! The audit: security and configuration.
 
+mod acceptance;
 mod acl;
 mod advisories;
 mod configuration;
 mod dates;
 mod facts;
 mod likeness;
+mod machines;
 mod rule;
 mod security;
 mod table;
 mod verdict;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use larder_metrics_model::{NodeKind, Observed, Skipped};
+use larder_metrics_model::{FailureKind, NodeKind, Observed, Skipped};
 
-use self::rule::Judged;
+use self::{acceptance::Parted, rule::Judged};
 pub use self::{
+    acceptance::{Acceptance, Accepted},
     acl::AclUser,
-    facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, MachineTuning},
+    facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, DangerousCommand, MachineTuning},
     rule::AuditRule,
-    verdict::{Acceptance, Accepted, AuditOptions, AuditVerdict},
+    verdict::{AuditOptions, AuditVerdict, UnknownGroup},
 };
 use crate::{
     Check, CheckState, Finding, FindingId, PerformanceDatum, PerformanceUnit, Severity, Status,
@@ -28,6 +31,8 @@ use crate::{
 
 const NODES_DIFFER: FindingId = FindingId::new("audit.nodes_differ");
 const CACHE_UNREACHABLE: FindingId = FindingId::new("audit.cache_unreachable");
+/// What is of no node alone.
+const CACHE: &str = "cache";
 
 /// Returns the rules that are judged on each node.
 #[must_use]
@@ -58,21 +63,39 @@ pub fn judge_audit(facts: &AuditFacts, options: &AuditOptions, now: DateTime<Utc
             let nodes: Vec<&AuditedNode> =
                 nodes.iter().filter(|node| node.kind != NodeKind::Sentinel).collect();
             for node in &nodes {
+                let begun = checks.len();
                 judge_node(node, &mut checks, &mut found);
                 dates::judge_certificate(node, now, &mut checks, &mut found);
+                name_silence(node, checks.get_mut(begun..).unwrap_or_default());
             }
             judge_likeness(&nodes, &mut checks, &mut found);
             if !nodes.is_empty() {
                 dates::judge_list(now.date_naive(), &mut checks, &mut found);
             }
             if nodes.is_empty() {
-                checks.push(unknown(CACHE_UNREACHABLE, "cache", "no node that holds keys was found"));
+                checks.push(unknown(CACHE_UNREACHABLE, CACHE, "no node that holds keys was found"));
             }
         }
-        Observed::Skipped(why) => checks.push(unknown(CACHE_UNREACHABLE, "cache", why)),
-        Observed::Failed(failure) => checks.push(unknown(CACHE_UNREACHABLE, "cache", &failure.reason)),
+        Observed::Skipped(why) => checks.push(unknown(CACHE_UNREACHABLE, CACHE, why)),
+        Observed::Failed(failure) => checks.push(unknown(CACHE_UNREACHABLE, CACHE, &failure.reason)),
     }
-    close(facts.skipped.clone(), checks, found, options, now.date_naive())
+    let unseen = |one: &Skipped| unknown(CACHE_UNREACHABLE, &one.what, &one.reason);
+    checks.extend(facts.skipped.iter().map(unseen));
+    let skipped = facts.skipped.iter().chain(&facts.beside).cloned().collect();
+    close(skipped, checks, found, options, now.date_naive())
+}
+
+/// A node that answers nothing has one cause for all that is unknown of it.
+fn name_silence(node: &AuditedNode, checks: &mut [Check]) {
+    let Observed::Failed(failure) = &node.facts else { return };
+    let reason = match failure.kind {
+        FailureKind::Other => return,
+        FailureKind::Unreachable | FailureKind::Timeout => format!("it does not answer: {}", failure.reason),
+        _ => failure.reason.clone(),
+    };
+    for check in checks.iter_mut().filter(|check| check.state == CheckState::Unknown) {
+        check.reason = Some(reason.clone());
+    }
 }
 
 fn unknown(id: FindingId, subject: &str, why: &str) -> Check {
@@ -89,8 +112,12 @@ fn judge_node(node: &AuditedNode, checks: &mut Vec<Check>, found: &mut Vec<Findi
             Ok(Judged::NotHere) => {}
             Ok(Judged::Fine(seen)) => checks.push(check(CheckState::Ok, Some(seen), None)),
             Ok(Judged::Found(message)) => {
-                checks.push(check(rule.severity.into(), Some(message.clone()), Some(rule.why.to_owned())));
                 found.push(finding(rule, subject, &message));
+                checks.push(check(rule.severity.into(), Some(message), Some(rule.why.to_owned())));
+            }
+            Ok(Judged::Listed(message, all)) => {
+                found.push(finding(rule, subject, &message).with_evidence("all", all.as_str(), None));
+                checks.push(check(rule.severity.into(), Some(message), Some(rule.why.to_owned())));
             }
             Err(why) => checks.push(unknown(rule.id, subject, &why)),
         }
@@ -111,20 +138,20 @@ fn judge_likeness(nodes: &[&AuditedNode], checks: &mut Vec<Check>, found: &mut V
         return;
     }
     match likeness::differences(nodes) {
-        Err(why) => checks.push(unknown(NODES_DIFFER, "cache", &why)),
+        Err(why) => checks.push(unknown(NODES_DIFFER, CACHE, &why)),
         Ok(differing) => {
             let state = if differing.is_empty() { CheckState::Ok } else { CheckState::Warning };
-            let value = if differing.is_empty() { "alike".to_owned() } else { differing.join("; ") };
+            let value = if differing.is_empty() { "alike".to_owned() } else { differing.join(". ") };
             checks.push(Check {
                 id: NODES_DIFFER.as_str(),
-                subject: "cache".to_owned(),
+                subject: CACHE.to_owned(),
                 state,
                 value: Some(value.clone()),
                 reason: None,
             });
             if !differing.is_empty() {
                 found.push(
-                    Finding::new(NODES_DIFFER, Severity::Warning, "cache")
+                    Finding::new(NODES_DIFFER, Severity::Warning, CACHE)
                         .saying(format!("Nodes that should be alike differ: {value}. After a failover the cache behaves differently."))
                         .with_evidence("seen_by", "INFO, CONFIG GET and ACL LIST of every node", None)
                         .recommending("Set them alike, in the configuration files as well (CONFIG REWRITE).")
@@ -143,28 +170,9 @@ fn close(
     options: &AuditOptions,
     today: NaiveDate,
 ) -> AuditVerdict {
-    let (mut findings, mut accepted, mut ended) = (Vec::new(), Vec::new(), Vec::new());
-    for finding in found {
-        let covers = |one: &&Acceptance| {
-            one.id == finding.id.as_str()
-                && one.subject.as_ref().is_none_or(|subject| *subject == finding.subject)
-        };
-        // Of several the one that lasts longest holds.
-        let acceptance = options.accepted.iter().filter(covers).max_by_key(|one| one.until);
-        let as_accepted = |one: &Acceptance| Accepted {
-            finding: finding.clone(),
-            reason: one.reason.clone(),
-            until: one.until,
-        };
-        match acceptance {
-            Some(one) if one.until >= today => accepted.push(as_accepted(one)),
-            Some(one) => {
-                ended.push(as_accepted(one));
-                findings.push(finding);
-            }
-            None => findings.push(finding),
-        }
-    }
+    let Parted { findings, accepted, ended, unmatched } =
+        acceptance::part(found, &checks, &options.accepted, today);
+    let mut findings = machines::bundle(findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let unknowns = checks.iter().filter(|check| check.state == CheckState::Unknown).count();
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
@@ -184,5 +192,15 @@ fn close(
         datum("unknown", unknowns),
     ];
     let advisories_as_of = security::with_list(|list| list.as_of).ok();
-    AuditVerdict { status, findings, accepted, ended, checks, skipped, performance_data, advisories_as_of }
+    AuditVerdict {
+        status,
+        findings,
+        accepted,
+        ended,
+        unmatched,
+        checks,
+        skipped,
+        performance_data,
+        advisories_as_of,
+    }
 }

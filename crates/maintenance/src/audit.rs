@@ -10,7 +10,7 @@ use larder_analysis::{
     judge_audit,
 };
 use larder_cache_client::{CacheClient, CacheUrl, Error, Server, certificate_end};
-use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ServerFacts};
+use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ReplicaFacts, ServerFacts, Skipped};
 
 use crate::{
     Job, JobOutcome, JobReport,
@@ -39,17 +39,36 @@ pub async fn gather_audit(client: &CacheClient, timeout: Duration) -> AuditFacts
     let name = NodeAddress::new(client.name());
     match deadline.wait(&name, client.nodes().discover()).await {
         Ok(topology) => {
-            facts.skipped = topology.skipped;
             let data = topology.nodes.iter().filter(|server| server.kind() == NodeKind::Data);
-            facts.nodes = Observed::Known(
-                future::join_all(data.map(|server| look_at(server, deadline, handshake))).await,
-            );
+            let nodes = future::join_all(data.map(|server| look_at(server, deadline, handshake))).await;
+            if topology.nodes.len() == 1 && topology.skipped.is_empty() {
+                let scheme = client.name().split_once("://").map_or("redis", |(scheme, _)| scheme);
+                facts.beside = nodes.iter().flat_map(|node| replicas(node, scheme)).collect();
+            }
+            facts.skipped = topology.skipped;
+            facts.nodes = Observed::Known(nodes);
         }
         Err(error) => {
             facts.nodes = Observed::Failed(Failure::new(error.failure_kind(), error.with_causes()));
         }
     }
     facts
+}
+
+/// Returns the replicas of a server that was named by itself.
+///
+/// They are not asked: whoever may connect as a replica chooses the address that INFO then shows, and would be sent the password.
+fn replicas(node: &AuditedNode, scheme: &str) -> Vec<Skipped> {
+    let scheme = if scheme == "unix" { "redis" } else { scheme };
+    let Observed::Known(facts) = &node.facts else { return Vec::new() };
+    let skipped = |replica: &ReplicaFacts| {
+        let address = &replica.address;
+        let reason = format!(
+            "the URL names its primary alone; audit {scheme}://{address} too, or both by the redis-sentinel:// URL of the service"
+        );
+        Skipped::new(format!("replica {address}"), reason)
+    };
+    facts.replication.replicas.iter().map(skipped).collect()
 }
 
 /// How certificates are looked at.
@@ -90,10 +109,8 @@ async fn settings(server: &dyn Server) -> Result<BTreeMap<String, String>, Error
 async fn default_may_run(server: &dyn Server) -> Result<Vec<&'static str>, Error> {
     let mut open = Vec::new();
     for command in DANGEROUS_COMMANDS {
-        if server.user_may_run("default", command).await?
-            && let Some(name) = command.first()
-        {
-            open.push(*name);
+        if server.user_may_run("default", command.words).await? {
+            open.push(command.name());
         }
     }
     Ok(open)

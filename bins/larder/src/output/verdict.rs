@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use larder_analysis::{Accepted, AuditVerdict, Check, CheckState, Finding, HealthVerdict, Severity, Status};
+use larder_analysis::{
+    Acceptance, Accepted, AuditVerdict, Check, CheckState, Finding, HealthVerdict, Severity, Status,
+    UnknownGroup,
+};
 use larder_metrics_model::Skipped;
 
 use super::table;
@@ -113,19 +116,10 @@ pub(crate) fn audit_for_people(verdict: &AuditVerdict) -> String {
     write_all(&mut text, &verdict.findings);
     write_accepted(&mut text, "accepted", "until", &verdict.accepted);
     write_accepted(&mut text, "accepted no longer", "was until", &verdict.ended);
-    let unknown: Vec<&Check> =
-        verdict.checks.iter().filter(|check| check.state == CheckState::Unknown).collect();
-    if !unknown.is_empty() {
-        text.push_str("\nunknown\n");
-        for check in unknown {
-            let _ = writeln!(
-                text,
-                "  {} of {}: {}",
-                check.id,
-                check.subject,
-                check.reason.as_deref().unwrap_or("-")
-            );
-        }
+    write_unmatched(&mut text, &verdict.unmatched);
+    write_unknown(&mut text, &verdict.unknown());
+    if !verdict.skipped.is_empty() {
+        text.push('\n');
     }
     for Skipped { what, reason } in &verdict.skipped {
         let _ = writeln!(text, "skipped {what}: {reason}");
@@ -151,6 +145,30 @@ fn write_accepted(text: &mut String, heading: &str, until: &str, list: &[Accepte
     }
 }
 
+/// An entry that matches nothing is of what was mended, or has a slip of the pen.
+fn write_unmatched(text: &mut String, list: &[Acceptance]) {
+    if list.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\naccepted, and not found: take it from the configuration, or see that id and subject are right\n",
+    );
+    for one in list {
+        let subject = one.subject.as_deref().unwrap_or("every node");
+        let _ = writeln!(text, "  {} of {subject}, until {}: {}", one.id, one.until, one.reason);
+    }
+}
+
+fn write_unknown(text: &mut String, groups: &[UnknownGroup<'_>]) {
+    if groups.is_empty() {
+        return;
+    }
+    text.push_str("\nunknown\n");
+    for group in groups {
+        let _ = writeln!(text, "  {group}");
+    }
+}
+
 /// Writes an audit as monitoring plugins do.
 pub(crate) fn audit_for_monitoring(verdict: &AuditVerdict) -> String {
     let data: Vec<String> = verdict.performance_data.iter().map(ToString::to_string).collect();
@@ -158,10 +176,15 @@ pub(crate) fn audit_for_monitoring(verdict: &AuditVerdict) -> String {
     for finding in &verdict.findings {
         let _ = writeln!(text, "{}", one_line(&finding.to_string()));
     }
-    for check in verdict.checks.iter().filter(|check| check.state == CheckState::Unknown) {
-        let reason = check.reason.as_deref().unwrap_or("-");
-        let _ =
-            writeln!(text, "{}", one_line(&format!("unknown {}: {reason} [{}]", check.subject, check.id)));
+    for group in verdict.unknown() {
+        let _ = writeln!(text, "{}", one_line(&format!("unknown {group}")));
+    }
+    for one in &verdict.unmatched {
+        let subject = one.subject.as_deref().unwrap_or("every node");
+        let _ = writeln!(text, "{}", one_line(&format!("accepted, and not found: {} of {subject}", one.id)));
+    }
+    for skipped in &verdict.skipped {
+        let _ = writeln!(text, "{}", one_line(&skipped.to_string()));
     }
     text
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use chrono::Datelike;
+use larder_analysis::DANGEROUS_COMMANDS;
 use larder_test_support::{
     Certificates, ServerProgram, TestServer, TestServerBuilder, free_port, on_every_server, until,
 };
@@ -223,6 +224,10 @@ async fn a_primary_and_its_replica_are_looked_at_as_such() {
         }
         let verdict = audited(&of_primary)?;
         ensure!(ids(&verdict) == ["audit.primary_not_persisted"], "{verdict:#}");
+        let left_out = format!("replica {}", replica.node());
+        ensure!(verdict["skipped"][0]["what"] == left_out.as_str(), "{verdict:#}");
+        of_primary.run(&["audit"])?.says(&format!("audit {} too", replica.url()))?;
+        of_primary.run(&["--output", "nagios", "audit"])?.says(&left_out)?;
         primary.run::<()>(&["CONFIG", "SET", "save", "3600 1"])?;
         let verdict = audited(&of_primary)?;
         ensure!(ids(&verdict) == ["audit.writes_unreplicated"], "{verdict:#}");
@@ -352,10 +357,94 @@ async fn a_command_that_was_renamed_away_is_not_open() {
         let found = verdict["findings"].as_array().into_iter().flatten();
         let open = found.into_iter().find(|finding| finding["id"] == "audit.dangerous_commands");
         let message = open.and_then(|open| open["message"].as_str()).context("the others are open")?;
-        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN"), "{message}");
+        ensure!(message.contains("KEYS, FLUSHDB, CONFIG, SHUTDOWN, EVAL"), "{message}");
         Ok(())
     })
     .await;
+}
+
+/// Does what the advice says, word by word.
+fn follow(server: &TestServer, recommendation: &str) -> Result<()> {
+    let advised = recommendation.find("ACL SETUSER").context("it advises rights")?;
+    let words: Vec<&str> =
+        recommendation[advised..].split_whitespace().take_while(|word| !word.starts_with('(')).collect();
+    server.run(&words)
+}
+
+#[tokio::test]
+async fn the_advised_rights_leave_no_dangerous_command_open() {
+    const ID: &str = "audit.dangerous_commands";
+    on_every_server(async |program| {
+        let auditor = "user auditor on >secret +ping +info +config|get +acl|list +acl|dryrun";
+        let server = TestServer::builder(program).user(auditor).start()?;
+        let larder = larder(&server);
+        let verdict = audited(&larder)?;
+        let found = finding(&verdict, ID).context("everything is open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        for open in ["KEYS", "SHUTDOWN", "EVAL", "EVAL_RO", "EVALSHA", "FCALL", "FUNCTION", "SCRIPT"] {
+            ensure!(message.contains(&format!(" {open}")), "{open}: {message}");
+        }
+        ensure!(
+            !message.contains("DEBUG") && !message.contains("MODULE"),
+            "a setting forbids them: {message}"
+        );
+
+        server.run::<()>(&["ACL", "SETUSER", "default", "-@dangerous", "-eval"])?;
+        let verdict = audited(&larder)?;
+        let left = finding(&verdict, ID).context("scripts still run")?;
+        ensure!(left["message"].as_str().is_some_and(|text| text.contains("EVALSHA")), "{left:#}");
+
+        follow(&server, found["recommendation"].as_str().unwrap_or_default())?;
+        let verdict = audited(&larder)?;
+        ensure!(finding(&verdict, ID).is_none(), "{verdict:#}");
+        let state = check(&verdict, ID, server.node().as_str());
+        ensure!(state.as_deref() == Some("ok"), "{verdict:#}");
+        let mut anyone = redis::Client::open(server.url())?.get_connection()?;
+        for command in DANGEROUS_COMMANDS {
+            let (name, arguments) = command.words.split_first().context("it has a name")?;
+            let answer: redis::RedisResult<redis::Value> = redis::cmd(name).arg(arguments).query(&mut anyone);
+            let refused = answer.as_ref().is_err_and(|error| {
+                error.code() == Some("NOPERM")
+                    || (command.guard.is_some() && error.to_string().contains("command not allowed"))
+            });
+            ensure!(refused, "{name}: {answer:?}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whether_debug_is_open_is_not_claimed_where_the_settings_are_blocked() {
+    on_every_server(async |program| {
+        let blind = "user blind on >secret +ping +info +acl|list +acl|dryrun";
+        let server = TestServer::builder(program).user(blind).start()?;
+        let larder =
+            Larder::of(&server.url()).with("LARDER_USERNAME", "blind").with("LARDER_PASSWORD", "secret");
+        let verdict = audited(&larder)?;
+        let found = finding(&verdict, "audit.dangerous_commands").context("the others are open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        ensure!(
+            message.contains("Whether a setting forbids DEBUG and MODULE could not be seen"),
+            "{message}"
+        );
+
+        let local = TestServer::builder(program)
+            .user("user default on nopass ~* +debug")
+            .user("user auditor on >secret +ping +info +config|get +acl|list +acl|dryrun")
+            .config("enable-debug-command local")
+            .start()?;
+        let verdict = audited(&self::larder(&local))?;
+        let found = finding(&verdict, "audit.dangerous_commands").context("it is open")?;
+        let message = found["message"].as_str().unwrap_or_default();
+        ensure!(message.contains("may run DEBUG (from its own machine)."), "{message}");
+        Ok(())
+    })
+    .await;
+}
+
+fn finding<'a>(verdict: &'a Value, id: &str) -> Option<&'a Value> {
+    verdict["findings"].as_array()?.iter().find(|finding| finding["id"] == id)
 }
 
 #[tokio::test]
@@ -376,6 +465,18 @@ async fn what_is_accepted_does_not_count_until_its_day() {
         let verdict = audited(&larder)?;
         ensure!(ids(&verdict) == ["audit.checksum_off"], "{verdict:#}");
         larder.run(&["audit"])?.says("accepted no longer")?;
+        accept("9999-12-31", "audit.tls_off");
+        let verdict = audited(&larder)?;
+        ensure!(verdict["unmatched"][0]["id"] == "audit.tls_off", "{verdict:#}");
+        let unmatched = larder.run(&["audit"])?;
+        unmatched.says("accepted, and not found")?;
+        unmatched.says("audit.tls_off of 127.0.0.1")?;
+        larder.run(&["--output", "nagios", "audit"])?.says("accepted, and not found: audit.tls_off of")?;
+        larder.configure("[[audit.accept]]\nid = \"audit.checksum_off\"\nreason = \" \"\nuntil = \"9999-12-31\"\n");
+        let refused = larder.ends(3, &["audit"])?;
+        refused.says("the reason is empty")?;
+        refused.says("larder.toml:3:")?;
+        larder.ends(2, &["config", "check"])?.says("the reason is empty")?;
         accept("9999-12-31", "audit.checksum_of");
         larder.ends(3, &["audit"])?.says("is `audit.checksum_off` meant?")?;
         larder.ends(2, &["config", "check"])?.says("is `audit.checksum_off` meant?")
@@ -392,7 +493,81 @@ async fn nodes_that_differ_are_found() {
         cluster.servers[0].run::<()>(&["CONFIG", "SET", "maxmemory", "77mb"])?;
         let verdict = audited(&larder)?;
         ensure!(ids(&verdict).contains(&"audit.nodes_differ".to_owned()), "{verdict:#}");
-        larder.run(&["audit"])?.says("maxmemory (0, 80740352)")
+        let [first, second, third] = [0, 1, 2].map(|place| cluster.servers[place].node());
+        let mut others = [second.as_str(), third.as_str()];
+        others.sort_unstable();
+        let said = format!("maxmemory: 77.0 MiB on {first}; no limit on {}.", others.join(", "));
+        larder.run(&["audit"])?.says(&said)
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_does_not_answer_is_one_line_with_its_cause() {
+    let node = format!("127.0.0.1:{}", free_port().expect("a port is free"));
+    let larder = Larder::of(&format!("redis://{node}"));
+    let run = larder.ends(3, &["audit"]).expect("it is unknown");
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.contains("unknown, 1 looked at; unknown: "), "{first}");
+    assert!(first.contains(&format!(" rules of {node}: it does not answer: ")), "{first}");
+    let about = run.stdout.lines().skip(1).filter(|line| line.contains(&node));
+    assert_eq!(about.count(), 1, "{}", run.stdout);
+    let run = larder.ends(3, &["--output", "nagios", "audit"]).expect("it is unknown");
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("LARDER AUDIT UNKNOWN") && first.contains("it does not answer"), "{first}");
+    assert_eq!(run.stdout.lines().count(), 2, "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn what_few_rights_hide_is_said_once_for_each_reason() {
+    on_every_server(async |program| {
+        let server = well_kept(program).user("user blind on >secret +ping +info").start()?;
+        let larder =
+            Larder::of(&server.url()).with("LARDER_USERNAME", "blind").with("LARDER_PASSWORD", "secret");
+        let run = larder.run(&["audit"])?;
+        let grouped = format!("rules of {}: CONFIG is not to be had", server.node());
+        let (first, rest) = run.stdout.split_once('\n').context("there is more than a line")?;
+        ensure!(first.contains(&grouped), "{first}");
+        ensure!(rest.matches("CONFIG GET").count() == 1, "{}", run.stdout);
+        ensure!(first.len() < 1_000, "{first}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_that_could_not_be_looked_for_are_unknown() {
+    on_every_server(async |program| {
+        let cluster = larder_test_support::TestCluster::start(program, 0)?;
+        for server in &cluster.servers {
+            server.run::<()>(&[
+                "ACL",
+                "SETUSER",
+                "auditor",
+                "on",
+                ">secret",
+                "+ping",
+                "+info",
+                "+config|get",
+                "+acl|list",
+                "+acl|dryrun",
+            ])?;
+        }
+        let larder =
+            Larder::of(&cluster.url()).with("LARDER_USERNAME", "auditor").with("LARDER_PASSWORD", "secret");
+        let verdict = audited(&larder)?;
+        let others = "the other nodes of the cluster";
+        ensure!(verdict["skipped"][0]["what"] == others, "{verdict:#}");
+        let state = check(&verdict, "audit.cache_unreachable", others);
+        ensure!(state.as_deref() == Some("unknown"), "{verdict:#}");
+        larder.run(&["audit"])?.says(&format!("audit.cache_unreachable of {others}: "))
+    })
+    .await;
+}
+
+#[test]
+fn the_help_says_which_commands_have_the_form_of_monitoring_plugins() {
+    let run = Larder::new().ends(0, &["audit", "--help"]).expect("it has help");
+    let words: Vec<&str> = run.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains("(`health`, `audit`, `backup check`)"), "{}", run.stdout);
 }

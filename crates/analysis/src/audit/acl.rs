@@ -2,6 +2,8 @@
 //!
 //! Source: the ACL page of the Redis documentation, <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
 
+use super::DangerousCommand;
+
 /// One user, as far as an audit needs it. No hash of a password is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,16 +53,19 @@ impl AclUser {
         all.is_some_and(|place| !self.commands[place..].iter().any(|rule| rule.starts_with('-')))
     }
 
-    /// Tells whether it may run a command that is in the category `dangerous`, by its rules in their order. `None` where a rule
-    /// about another category, or about a subcommand, leaves it open.
+    /// Tells whether it may run a command, by its rules in their order. `None` where a rule about a category that the command
+    /// may be in, or about a subcommand, leaves it open.
     #[must_use]
-    pub fn may_run_dangerous(&self, command: &str) -> Option<bool> {
+    pub fn may_run(&self, command: &DangerousCommand) -> Option<bool> {
+        let name = command.name().to_lowercase();
         let mut may = Some(false);
         for rule in &self.commands {
             let (allows, what) = (rule.starts_with('+'), rule.get(1..).unwrap_or_default());
-            if what == "@all" || what == "@dangerous" || what == command {
+            let is_elsewhere = ["@dangerous", "@scripting"].contains(&what) && what != command.category;
+            if what == "@all" || what == command.category || what == name {
                 may = Some(allows);
-            } else if (what.starts_with('@') || what.starts_with(&format!("{command}|")))
+            } else if !is_elsewhere
+                && (what.starts_with('@') || what.starts_with(&format!("{name}|")))
                 && may != Some(allows)
             {
                 may = None;
@@ -73,6 +78,7 @@ impl AclUser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DANGEROUS_COMMANDS;
 
     #[test]
     fn lines_are_read() {
@@ -86,17 +92,25 @@ mod tests {
 
     #[test]
     fn rules_hold_in_their_order() {
-        for (rules, expected) in [
-            ("+@all", Some(true)),
-            ("+@all -flushall", Some(false)),
-            ("+@all -@dangerous", Some(false)),
-            ("+@all -@dangerous +flushall", Some(true)),
-            ("-@all +@read", None),
-            ("-@all +get", Some(false)),
-            ("", Some(false)),
+        for (rules, flushall, eval) in [
+            ("+@all", Some(true), Some(true)),
+            ("+@all -flushall", Some(false), Some(true)),
+            ("+@all -@dangerous", Some(false), Some(true)),
+            ("+@all -@scripting", Some(true), Some(false)),
+            ("+@all -@dangerous -@scripting", Some(false), Some(false)),
+            ("+@all -@dangerous -eval", Some(false), Some(false)),
+            ("+@all -@dangerous +flushall", Some(true), Some(true)),
+            ("+@all -@slow", None, None),
+            ("-@all +@read", None, None),
+            ("-@all +get", Some(false), Some(false)),
+            ("", Some(false), Some(false)),
         ] {
             let user = AclUser::parse(&format!("user x on {rules}")).unwrap();
-            assert_eq!(user.may_run_dangerous("flushall"), expected, "{rules}");
+            let may = |name| user.may_run(DANGEROUS_COMMANDS.iter().find(|one| one.name() == name).unwrap());
+            assert_eq!((may("FLUSHALL"), may("EVAL")), (flushall, eval), "{rules}");
         }
+        let without_eval = AclUser::parse("user x on +@all -@dangerous -eval").unwrap();
+        let left = DANGEROUS_COMMANDS.iter().filter(|one| without_eval.may_run(one) == Some(true));
+        assert_eq!(left.count(), 7, "scripts run by six other commands, and are loaded");
     }
 }

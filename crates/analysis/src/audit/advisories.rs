@@ -1,7 +1,11 @@
 //! The dated list of known advisories.
 //!
-//! Sources: each entry's own URL; affected and fixed versions from the CVE records (<https://www.cve.org>) and the release
-//! notes of Redis and Valkey. An advisory for which no source told the fixed version of a line does not name that line.
+//! Sources: each entry's own URL; affected and fixed versions from the CVE records (<https://www.cve.org>), the advisories and
+//! release notes of Redis and Valkey, and, for older lines of Valkey, Bitnami's list (<https://github.com/bitnami/vulndb>). An
+//! advisory for which no source told the fixed version of a line does not name that line. Left out is what needs a module, and
+//! what is of a program beside the server (CVE-2025-27151, of redis-check-aof).
+
+use std::fmt;
 
 use larder_metrics_model::{ServerLine, ServerVersion};
 use serde::Deserialize;
@@ -14,8 +18,18 @@ const LIST: &str = include_str!("advisories.json");
 pub(super) struct AdvisoryList {
     /// What was published later is not in it.
     pub(super) as_of: chrono::NaiveDate,
+    covers: Vec<Covered>,
     advisories: Vec<Advisory>,
     unsupported: Vec<Unsupported>,
+}
+
+/// The lines of versions of which the list means to have every advisory that it could.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Covered {
+    product: Product,
+    /// The first two numbers of its versions.
+    lines: Vec<ServerVersion>,
 }
 
 /// One advisory for one product.
@@ -60,6 +74,17 @@ pub(super) enum Rating {
     Critical,
 }
 
+impl fmt::Display for Rating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
+}
+
 impl AdvisoryList {
     /// Reads the list; a test sees that it can be read.
     pub(super) fn read() -> Result<Self, serde_json::Error> {
@@ -85,6 +110,12 @@ impl AdvisoryList {
             .collect();
         found.sort_by_key(|(advisory, _)| std::cmp::Reverse(advisory.severity));
         found
+    }
+
+    /// Tells whether a version is of a line that the list covers; of another, finding nothing says nothing.
+    pub(super) fn covers(&self, line: ServerLine, version: ServerVersion) -> bool {
+        let is_of = |one: &ServerVersion| (one.major, one.minor) == (version.major, version.minor);
+        self.covers.iter().any(|covered| covered.product.is(line) && covered.lines.iter().any(is_of))
     }
 
     /// Returns why a version gets no fixes any more.
@@ -135,6 +166,64 @@ mod tests {
         assert!(!ids(ServerLine::Redis, (8, 8, 1), false).contains(&tls));
         assert_eq!(ids(ServerLine::Redis, (8, 8, 1), true), [tls]);
         assert_eq!(ids(ServerLine::Redis, (8, 0, 2), false)[0], "CVE-2025-49844");
+    }
+
+    #[test]
+    fn every_line_has_the_advisories_that_its_first_version_has() {
+        // Clients without a login are what an open port is about: no line before the mend may miss it.
+        let unlimited = "CVE-2025-21605".to_owned();
+        for (line, version, expected) in [
+            (ServerLine::Redis, (6, 2, 17), true),
+            (ServerLine::Redis, (6, 2, 18), false),
+            (ServerLine::Redis, (7, 0, 15), true),
+            (ServerLine::Redis, (7, 2, 7), true),
+            (ServerLine::Redis, (7, 2, 8), false),
+            (ServerLine::Redis, (7, 4, 2), true),
+            (ServerLine::Redis, (7, 4, 3), false),
+            (ServerLine::Redis, (8, 0, 0), false),
+            (ServerLine::Valkey, (7, 2, 8), true),
+            (ServerLine::Valkey, (7, 2, 9), false),
+            (ServerLine::Valkey, (8, 0, 2), true),
+            (ServerLine::Valkey, (8, 1, 0), true),
+            (ServerLine::Valkey, (8, 1, 1), false),
+        ] {
+            assert_eq!(ids(line, version, false).contains(&unlimited), expected, "{line} {version:?}");
+        }
+        for id in ["CVE-2025-32023", "CVE-2025-48367", "CVE-2025-46817", "CVE-2025-46818", "CVE-2025-46819"] {
+            assert!(ids(ServerLine::Valkey, (8, 0, 2), false).contains(&id.to_owned()), "{id}");
+        }
+        for (version, expected) in
+            [((7, 0, 15), false), ((7, 2, 0), true), ((7, 2, 13), true), ((7, 2, 14), false)]
+        {
+            let found = ids(ServerLine::Redis, version, false).contains(&"CVE-2026-23479".to_owned());
+            assert_eq!(found, expected, "{version:?}");
+        }
+        for id in ["CVE-2023-28856", "CVE-2022-36021"] {
+            assert!(ids(ServerLine::Redis, (7, 0, 8), false).contains(&id.to_owned()), "{id}");
+        }
+        assert_eq!(ids(ServerLine::Valkey, (9, 1, 2), true), Vec::<String>::new());
+    }
+
+    #[test]
+    fn lines_that_the_list_does_not_cover_are_known_as_such() {
+        let list = AdvisoryList::read().unwrap();
+        for (line, version, expected) in [
+            (ServerLine::Redis, (7, 2, 0), true),
+            (ServerLine::Redis, (8, 10, 99), true),
+            (ServerLine::Redis, (8, 1, 0), false),
+            (ServerLine::Redis, (9, 0, 0), false),
+            (ServerLine::Valkey, (7, 2, 5), true),
+            (ServerLine::Valkey, (9, 1, 2), true),
+            (ServerLine::Valkey, (9, 2, 0), false),
+            (ServerLine::Other, (7, 2, 0), false),
+        ] {
+            let version = ServerVersion::new(version.0, version.1, version.2);
+            assert_eq!(list.covers(line, version), expected, "{line} {version}");
+        }
+        for advisory in &list.advisories {
+            assert!(list.covers.iter().any(|covered| covered.product == advisory.product), "{advisory:?}");
+            assert!(!advisory.source.contains("newreleases"), "{advisory:?}");
+        }
     }
 
     #[test]

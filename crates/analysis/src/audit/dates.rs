@@ -43,7 +43,10 @@ pub(super) fn judge_certificate(
         }
         Observed::Skipped(_) => {}
         Observed::Failed(failure) => {
-            checks.push(super::unknown(CERTIFICATE_ENDS, subject, &failure.reason));
+            // Where the settings are blocked that is why, in the same words as for the other rules.
+            let blocked = node.all_settings().err().filter(|why| why.ends_with(&failure.reason));
+            let why = blocked.as_deref().unwrap_or(&failure.reason);
+            checks.push(super::unknown(CERTIFICATE_ENDS, subject, why));
         }
     }
 }

@@ -13,8 +13,10 @@ use super::AclUser;
 pub struct AuditFacts {
     /// The nodes of the cache, found or not.
     pub nodes: Observed<Vec<AuditedNode>>,
-    /// What was not looked at while the nodes were found.
+    /// Nodes of the cache that could not be looked for: with any of them the audit is not whole.
     pub skipped: Vec<Skipped>,
+    /// What belongs to the cache but not to what was named, such as the replicas of one server that was named by itself.
+    pub beside: Vec<Skipped>,
 }
 
 /// What one node gave.
@@ -53,23 +55,64 @@ pub struct MachineTuning {
     pub open_files: Option<u64>,
 }
 
-/// Commands that empty, block or take over a server, in a form that can be asked about.
-pub const DANGEROUS_COMMANDS: [&[&str]; 8] = [
-    &["KEYS", "*"],
-    &["FLUSHALL"],
-    &["FLUSHDB"],
-    &["CONFIG", "SET", "maxmemory", "0"],
-    &["DEBUG", "SLEEP", "0"],
-    &["SHUTDOWN"],
-    &["MODULE", "LOAD", "/none"],
-    &["EVAL", "return 1", "0"],
+/// A command that empties, blocks or takes over a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DangerousCommand {
+    /// The command in a form that can be asked about (ACL DRYRUN counts the arguments).
+    pub words: &'static [&'static str],
+    /// The category that it is in: `@dangerous` or `@scripting`; no command is in both.
+    pub category: &'static str,
+    /// The setting by which the server refuses it whatever the rights say, where it has one.
+    pub guard: Option<&'static str>,
+}
+
+const DANGEROUS: &str = "@dangerous";
+const SCRIPTING: &str = "@scripting";
+const NO_SCRIPT: &str = "0000000000000000000000000000000000000000";
+
+/// The commands that an audit asks about. A script runs any command that its caller may, for as long as it likes.
+pub const DANGEROUS_COMMANDS: [DangerousCommand; 15] = [
+    DangerousCommand::of(DANGEROUS, &["KEYS", "*"]),
+    DangerousCommand::of(DANGEROUS, &["FLUSHALL"]),
+    DangerousCommand::of(DANGEROUS, &["FLUSHDB"]),
+    DangerousCommand::of(DANGEROUS, &["CONFIG", "SET", "maxmemory", "0"]),
+    DangerousCommand::of(DANGEROUS, &["DEBUG", "SLEEP", "0"]).unless("enable-debug-command"),
+    DangerousCommand::of(DANGEROUS, &["SHUTDOWN"]),
+    DangerousCommand::of(DANGEROUS, &["MODULE", "LOAD", "/none"]).unless("enable-module-command"),
+    DangerousCommand::of(SCRIPTING, &["EVAL", "return 1", "0"]),
+    DangerousCommand::of(SCRIPTING, &["EVAL_RO", "return 1", "0"]),
+    DangerousCommand::of(SCRIPTING, &["EVALSHA", NO_SCRIPT, "0"]),
+    DangerousCommand::of(SCRIPTING, &["EVALSHA_RO", NO_SCRIPT, "0"]),
+    DangerousCommand::of(SCRIPTING, &["FCALL", "none", "0"]),
+    DangerousCommand::of(SCRIPTING, &["FCALL_RO", "none", "0"]),
+    DangerousCommand::of(SCRIPTING, &["FUNCTION", "LOAD", "none"]),
+    DangerousCommand::of(SCRIPTING, &["SCRIPT", "LOAD", "return 1"]),
 ];
+
+impl DangerousCommand {
+    const fn of(category: &'static str, words: &'static [&'static str]) -> Self {
+        Self { words, category, guard: None }
+    }
+
+    const fn unless(mut self, setting: &'static str) -> Self {
+        self.guard = Some(setting);
+        self
+    }
+
+    /// Returns its name, without arguments.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.words.first().copied().unwrap_or_default()
+    }
+}
 
 impl AuditFacts {
     /// Makes facts of which nothing is known yet.
     #[must_use]
     pub fn unseen() -> Self {
-        Self { nodes: Observed::skipped("the nodes were not looked for"), skipped: Vec::new() }
+        let nodes = Observed::skipped("the nodes were not looked for");
+        Self { nodes, skipped: Vec::new(), beside: Vec::new() }
     }
 }
 

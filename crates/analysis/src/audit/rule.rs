@@ -35,6 +35,8 @@ pub(super) enum Judged {
     Fine(String),
     /// Found; what was seen, as a sentence.
     Found(String),
+    /// Found, too many to name in a sentence; the sentence, and all of them.
+    Listed(String, String),
     /// There is no such thing on this node.
     NotHere,
 }

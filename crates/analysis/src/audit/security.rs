@@ -2,14 +2,14 @@
 
 use std::cell::OnceCell;
 
-use larder_metrics_model::ServerVersion;
+use larder_metrics_model::{ServerLine, ServerVersion};
 
 use super::{
-    AuditedNode, DANGEROUS_COMMANDS,
-    advisories::AdvisoryList,
+    AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
+    advisories::{Advisory, AdvisoryList},
     rule::{Judged, Reach, found_if},
 };
-use crate::wording::counted;
+use crate::wording::{clause, counted};
 
 type Outcome = Result<Judged, String>;
 
@@ -133,23 +133,48 @@ pub(super) fn dangerous_commands(node: &AuditedNode) -> Outcome {
     if !node.lets_everyone_in()? {
         return Ok(Judged::Fine("no one is let in without a password".to_owned()));
     }
-    let open = open_commands(node)?;
-    let found = format!("Without a password one may run {}.", open.join(", "));
-    Ok(found_if(!open.is_empty(), found, "none of them"))
+    let (open, unsure) = sift(node, allowed_commands(node)?);
+    if open.is_empty() {
+        return unsure.map_or_else(|| Ok(Judged::Fine("none of them".to_owned())), Err);
+    }
+    let unsure = unsure.map_or_else(String::new, |unsure| format!(" {}.", clause(&unsure)));
+    Ok(Judged::Found(format!("Without a password one may run {}.{unsure}", open.join(", "))))
+}
+
+/// Leaves out what a setting forbids, which no right shows; beside what is open it says what is not known, and why.
+fn sift(node: &AuditedNode, allowed: Vec<&DangerousCommand>) -> (Vec<String>, Option<String>) {
+    let (mut open, mut unsure, mut reason) = (Vec::new(), Vec::new(), None);
+    for command in allowed {
+        let name = command.name();
+        match command.guard.map(|setting| node.setting(&[setting])) {
+            Some(Ok(Some("no"))) => {}
+            Some(Ok(Some("local"))) => open.push(format!("{name} (from its own machine)")),
+            Some(Err(why)) => {
+                unsure.push(name);
+                reason = Some(why);
+            }
+            // Before Redis 7 there is no such setting, and nothing in the way.
+            Some(Ok(_)) | None => open.push(name.to_owned()),
+        }
+    }
+    let unsure = reason
+        .map(|why| format!("Whether a setting forbids {} could not be seen: {why}", unsure.join(" and ")));
+    (open, unsure)
 }
 
 /// Asks the server's own answer first, then the rules.
-fn open_commands(node: &AuditedNode) -> Result<Vec<&'static str>, String> {
+fn allowed_commands(node: &AuditedNode) -> Result<Vec<&'static DangerousCommand>, String> {
     if let Some(open) = node.default_may_run.known() {
-        return Ok(open.clone());
+        return Ok(DANGEROUS_COMMANDS.iter().filter(|command| open.contains(&command.name())).collect());
     }
     let Some(default) = node.default_user()? else { return Ok(Vec::new()) };
     let mut open = Vec::new();
-    for name in DANGEROUS_COMMANDS.iter().filter_map(|words| words.first()) {
-        match default.may_run_dangerous(&name.to_lowercase()) {
-            Some(true) => open.push(*name),
+    for command in &DANGEROUS_COMMANDS {
+        match default.may_run(command) {
+            Some(true) => open.push(command),
             Some(false) => {}
             None => {
+                let name = command.name();
                 return Err(format!("whether the default user may run {name} cannot be told from its rules"));
             }
         }
@@ -196,37 +221,57 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     let has_tls = node.listens("tls-port").unwrap_or(false);
     with_list(|list| {
         let found = list.of(line, version, has_tls);
-        let named: Vec<String> = found
-            .iter()
-            .map(|(one, mended)| {
-                format!(
-                    "{} ({}, mended in {mended}: {}; {})",
-                    one.id,
-                    format!("{:?}", one.severity).to_lowercase(),
-                    one.title,
-                    one.source
-                )
-            })
-            .collect();
-        let message = format!(
-            "{line} {version} has {}, by the list of {}: {}.",
-            match found.len() {
-                1 => "1 known vulnerability".to_owned(),
-                count => format!("{count} known vulnerabilities"),
-            },
-            list.as_of,
-            named.join("; ")
-        );
-        found_if(!found.is_empty(), message, format!("{line} {version}: none in the list of {}", list.as_of))
-    })
+        if found.is_empty() && !list.covers(line, version) {
+            return Err(not_covered(list, line, version));
+        }
+        let Some(mended) = found.iter().map(|(_, mended)| *mended).max() else {
+            return Ok(Judged::Fine(format!("{line} {version}: none in the list of {}", list.as_of)));
+        };
+        let counted = match found.len() {
+            1 => "1 known vulnerability".to_owned(),
+            count => format!("{count} known vulnerabilities"),
+        };
+        let as_of = list.as_of;
+        let worst = worst_of(&found);
+        let message =
+            format!("{line} {version} has {counted} by the list of {as_of}, mended in {mended}: {worst}.");
+        Ok(Judged::Listed(message, with_sources(&found)))
+    })?
+}
+
+/// Names the worst, and counts the others.
+fn worst_of(found: &[(&Advisory, ServerVersion)]) -> String {
+    /// More make a line that no one reads.
+    const NAMED: usize = 3;
+    let named =
+        found.iter().take(NAMED).map(|(one, _)| format!("{} ({}: {})", one.id, one.severity, one.title));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match found.len().saturating_sub(NAMED) {
+        0 => named,
+        others => format!("{named}, and {others} more"),
+    }
+}
+
+fn with_sources(found: &[(&Advisory, ServerVersion)]) -> String {
+    let each = found.iter().map(|(one, mended)| {
+        format!("{} ({}, mended in {mended}: {}; {})", one.id, one.severity, one.title, one.source)
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+fn not_covered(list: &AdvisoryList, line: ServerLine, version: ServerVersion) -> String {
+    let ServerVersion { major, minor, .. } = version;
+    format!("the list of advisories of {} does not cover {line} {major}.{minor}", list.as_of)
 }
 
 pub(super) fn end_of_life(node: &AuditedNode) -> Outcome {
     let (line, version) = (node.info()?.identity.line, version(node)?);
     with_list(|list| match list.unsupported(line, version) {
         Some(entry) => {
-            Judged::Found(format!("{line} {version} gets no security fixes any more ({}).", entry.source))
+            let found = format!("{line} {version} gets no security fixes any more ({}).", entry.source);
+            Ok(Judged::Found(found))
         }
-        None => Judged::Fine(format!("{line} {version}")),
-    })
+        None if list.covers(line, version) => Ok(Judged::Fine(format!("{line} {version}"))),
+        None => Err(not_covered(list, line, version)),
+    })?
 }

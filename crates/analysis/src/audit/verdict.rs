@@ -1,25 +1,13 @@
 //! What an audit comes to.
 
+use std::{cmp::Reverse, fmt};
+
 use chrono::NaiveDate;
 use larder_metrics_model::Skipped;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Check, CheckState, Finding, PerformanceDatum, Severity, Status};
-
-/// A finding that is known and lived with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Acceptance {
-    /// The id of the finding.
-    pub id: String,
-    /// On which node; every node where it is not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Why it is lived with.
-    pub reason: String,
-    /// The last day on which it is.
-    pub until: NaiveDate,
-}
+use super::{Acceptance, Accepted};
+use crate::{Check, CheckState, Finding, PerformanceDatum, Severity, Status, wording::clause};
 
 /// What is not to count.
 #[derive(Clone, Debug, Default)]
@@ -29,16 +17,16 @@ pub struct AuditOptions {
     pub accepted: Vec<Acceptance>,
 }
 
-/// A finding that does not count, or did not until its day.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Rules that could not be judged on one node for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Accepted {
-    /// The finding.
-    pub finding: Finding,
-    /// Why it is lived with.
-    pub reason: String,
-    /// Until when.
-    pub until: NaiveDate,
+pub struct UnknownGroup<'a> {
+    /// Of which node; of the cache where it is of more than one.
+    pub subject: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Which rules.
+    pub ids: Vec<&'static str>,
 }
 
 /// The audit of a cache.
@@ -53,6 +41,8 @@ pub struct AuditVerdict {
     pub accepted: Vec<Accepted>,
     /// Findings whose acceptance has ended: they count again, and are among the findings too.
     pub ended: Vec<Accepted>,
+    /// What is accepted and was not found, though it was looked for: mended since, or written wrong.
+    pub unmatched: Vec<Acceptance>,
     /// Every rule on every node.
     pub checks: Vec<Check>,
     /// What was not looked at, with the reason.
@@ -70,10 +60,25 @@ impl AuditVerdict {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Returns one line that says how it is: the counts, then the worst finding.
+    /// Returns the rules that could not be judged, those of one node and one reason together, most of them first.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<UnknownGroup<'_>> {
+        let mut groups: Vec<UnknownGroup<'_>> = Vec::new();
+        for check in self.checks.iter().filter(|check| check.state == CheckState::Unknown) {
+            let (subject, reason) = (check.subject.as_str(), check.reason.as_deref().unwrap_or("-"));
+            match groups.iter_mut().find(|group| group.subject == subject && group.reason == reason) {
+                Some(group) => group.ids.push(check.id),
+                None => groups.push(UnknownGroup { subject, reason, ids: vec![check.id] }),
+            }
+        }
+        groups.sort_by_key(|group| Reverse(group.ids.len()));
+        groups
+    }
+
+    /// Returns one line that says how it is: the counts, then the worst finding, and why most of the unknown is unknown.
     #[must_use]
     pub fn summary(&self) -> String {
-        let in_state = |state| self.checks.iter().filter(|check| check.state == state).count();
+        let unknown = self.checks.iter().filter(|check| check.state == CheckState::Unknown).count();
         let counts = format!(
             "{} - {} critical, {} warning, {} info, {} accepted, {} unknown, {} looked at",
             self.status,
@@ -81,12 +86,26 @@ impl AuditVerdict {
             self.count(Severity::Warning),
             self.count(Severity::Info),
             self.accepted.len(),
-            in_state(CheckState::Unknown),
-            self.checks.len()
+            unknown,
+            self.checks.len() - unknown
         );
-        match self.findings.first().filter(|finding| finding.severity > Severity::Info) {
-            Some(worst) => format!("{counts}; {}: {}", worst.subject, worst.message),
-            None => counts,
+        let worst = self.findings.first().filter(|finding| finding.severity > Severity::Info);
+        let worst = worst.map(|worst| format!("{}: {}", worst.subject, clause(&worst.message)));
+        let most = self.unknown().first().map(|most| format!("unknown: {most}"));
+        let parts: Vec<String> = std::iter::once(counts).chain(worst).chain(most).collect();
+        parts.join("; ")
+    }
+}
+
+impl fmt::Display for UnknownGroup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More are a list that no one reads.
+        const NAMED: usize = 3;
+        let Self { subject, reason, ids } = self;
+        if ids.len() > NAMED {
+            write!(f, "{} rules of {subject}: {reason}", ids.len())
+        } else {
+            write!(f, "{} of {subject}: {reason}", ids.join(", "))
         }
     }
 }

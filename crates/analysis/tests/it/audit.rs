@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use larder_analysis::{
-    AuditFacts, AuditOptions, AuditVerdict, AuditedNode, CheckState, MachineTuning, Severity, Status,
-    audit_finding_ids, judge_audit,
+    Acceptance, AuditFacts, AuditOptions, AuditVerdict, AuditedNode, CheckState, MachineTuning, Severity,
+    Status, audit_finding_ids, judge_audit,
 };
-use larder_metrics_model::{Failure, FailureKind, Info, NodeAddress, NodeKind, Observed, ServerFacts};
+use larder_metrics_model::{
+    Failure, FailureKind, Info, NodeAddress, NodeKind, Observed, ServerFacts, Skipped,
+};
 
 #[test]
 fn the_ids_are_held() {
@@ -140,6 +142,32 @@ fn a_list_of_advisories_that_is_old_is_a_warning() {
 }
 
 #[test]
+fn a_line_that_the_list_of_advisories_does_not_cover_is_unknown() {
+    const KNOWN: &str = "audit.advisories";
+    const KEPT: &str = "audit.end_of_life";
+    let machine = || MachineTuning::new(None, None, None);
+    for (info, known, kept) in [
+        (
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2\n",
+            CheckState::Ok,
+            CheckState::Ok,
+        ),
+        (
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.9.0\n",
+            CheckState::Unknown,
+            CheckState::Unknown,
+        ),
+        ("# Server\nredis_version:9.0.0\n", CheckState::Unknown, CheckState::Unknown),
+        ("# Server\nredis_version:7.0.15\n", CheckState::Warning, CheckState::Warning),
+        ("# Server\nredis_version:5.0.14\n", CheckState::Warning, CheckState::Warning),
+    ] {
+        let verdict = judged(node(info, &[], machine()), now());
+        assert_eq!(state(&verdict, KNOWN), Some(known), "{info}");
+        assert_eq!(state(&verdict, KEPT), Some(kept), "{info}");
+    }
+}
+
+#[test]
 fn what_an_operator_who_cares_for_data_would_ask_of_replication() {
     const WRITES: &str = "audit.writes_unreplicated";
     const READS: &str = "audit.replica_refuses_reads";
@@ -161,4 +189,126 @@ fn what_an_operator_who_cares_for_data_would_ask_of_replication() {
         let found = state(&verdict, id).map(|_| severity(&verdict, id) == Some(Severity::Info));
         assert_eq!(found, expected, "{id} {settings:?}");
     }
+}
+
+/// Two nodes of one machine, and one of another, that all save.
+fn on_two_machines(overcommit: u8) -> AuditFacts {
+    let of = |address: &str| {
+        let machine = MachineTuning::new(Some("never".to_owned()), Some(overcommit), None);
+        let mut node = node("", &[("save", "3600 1"), ("maxmemory", "1048576")], machine);
+        node.node = NodeAddress::new(address);
+        node
+    };
+    let mut facts = AuditFacts::unseen();
+    facts.nodes = Observed::Known(vec![of("a:1"), of("a:2"), of("b:1")]);
+    facts
+}
+
+fn accepting(id: &str, subject: Option<&str>) -> AuditOptions {
+    let until = now().date_naive();
+    let mut options = AuditOptions::default();
+    let (id, subject, reason) = (id.to_owned(), subject.map(ToOwned::to_owned), "it is known".to_owned());
+    options.accepted = vec![Acceptance { id, subject, reason, until }];
+    options
+}
+
+#[test]
+fn what_is_of_a_machine_is_found_once_and_accepted_by_machine_or_node() {
+    const ID: &str = "audit.overcommit";
+    for (accepted, expected) in [
+        (None, ["a", "b:1"].as_slice()),
+        (Some("a"), &["b:1"]),
+        (Some("a:1"), &["a:2", "b:1"]),
+        (Some("c"), &["a", "b:1"]),
+    ] {
+        let options = accepted.map_or_else(AuditOptions::default, |subject| accepting(ID, Some(subject)));
+        let verdict = judge_audit(&on_two_machines(0), &options, now());
+        let found = verdict.findings.iter().filter(|finding| finding.id.as_str() == ID);
+        let subjects: Vec<&str> = found.map(|finding| finding.subject.as_str()).collect();
+        assert_eq!(subjects, expected, "{accepted:?}");
+        assert_eq!(verdict.unmatched.is_empty(), accepted != Some("c"), "{accepted:?}");
+    }
+    let mended = judge_audit(&on_two_machines(1), &AuditOptions::default(), now());
+    assert_eq!(severity(&mended, ID), None);
+}
+
+#[test]
+fn what_is_accepted_and_not_found_is_said_where_it_was_looked_for() {
+    for (id, subject, expected) in [
+        ("audit.overcommit", None, true),
+        ("audit.overcommit", Some("a:1"), true),
+        ("audit.overcommit", Some("a:7"), true),
+        // Its rules are unknown on a:1, and there is no a:7.
+        ("audit.no_password", None, false),
+        ("audit.no_password", Some("a:1"), false),
+        ("audit.no_password", Some("a:7"), true),
+    ] {
+        let verdict = judge_audit(&on_two_machines(1), &accepting(id, subject), now());
+        assert_eq!(!verdict.unmatched.is_empty(), expected, "{id} {subject:?}");
+    }
+    let verdict = judge_audit(&AuditFacts::unseen(), &accepting("audit.no_password", Some("a:7")), now());
+    assert!(verdict.unmatched.is_empty(), "nothing was looked at");
+}
+
+#[test]
+fn an_acceptance_says_why() {
+    let read = |reason: &str| {
+        let text = format!(r#"{{"id": "audit.tls_off", "reason": "{reason}", "until": "2027-01-31"}}"#);
+        serde_json::from_str::<Acceptance>(&text)
+    };
+    assert!(read("the network is encrypted").is_ok());
+    for reason in ["", " "] {
+        assert!(read(reason).unwrap_err().to_string().contains("the reason is empty"));
+    }
+}
+
+#[test]
+fn nodes_that_could_not_be_looked_for_make_it_unknown_and_those_beside_do_not() {
+    let mut facts = on_two_machines(1);
+    let before = judge_audit(&facts, &AuditOptions::default(), now());
+    facts.beside = vec![Skipped::new("replica a:3", "its primary was named alone")];
+    let beside = judge_audit(&facts, &AuditOptions::default(), now());
+    assert_eq!((beside.checks.len(), beside.skipped.len()), (before.checks.len(), 1));
+    facts.skipped = vec![Skipped::new("the other nodes of the cluster", "NOPERM")];
+    let verdict = judge_audit(&facts, &AuditOptions::default(), now());
+    assert_eq!(verdict.skipped.len(), 2);
+    assert_eq!(state(&verdict, "audit.cache_unreachable"), Some(CheckState::Unknown));
+}
+
+#[test]
+fn what_is_unknown_for_one_reason_is_one_group() {
+    let mut silent = AuditedNode::unseen(NodeAddress::new("a:1"), NodeKind::Data);
+    let refused = || Failure::new(FailureKind::Unreachable, "connection refused");
+    silent.facts = Observed::Failed(refused());
+    silent.settings = Observed::Failed(refused());
+    silent.users = Observed::Failed(refused());
+    let verdict = judged(silent, now());
+    let groups = verdict.unknown();
+    assert_eq!(groups.len(), 1, "{groups:#?}");
+    assert_eq!((groups[0].subject, groups[0].reason), ("a:1", "it does not answer: connection refused"));
+    let summary = verdict.summary();
+    let rules = groups[0].ids.len();
+    let expected = format!("{rules} unknown, 1 looked at; unknown: {rules} rules of a:1: it does not answer");
+    assert!(summary.contains(&expected), "{summary}");
+}
+
+#[test]
+fn nodes_that_differ_are_named_with_what_they_have() {
+    let of = |address: &str, limit: &str| {
+        let mut node = node(
+            "# Server\nredis_version:7.2.4\n",
+            &[("maxmemory", limit), ("maxmemory-policy", "allkeys-lru"), ("tls-port", "0")],
+            MachineTuning::new(None, None, None),
+        );
+        node.node = NodeAddress::new(address);
+        node.password_is_set = Observed::Known(true);
+        node
+    };
+    let mut facts = AuditFacts::unseen();
+    facts.nodes =
+        Observed::Known(vec![of("a:1", "115343360"), of("b:2", "125829120"), of("c:3", "125829120")]);
+    let verdict = judge_audit(&facts, &AuditOptions::default(), now());
+    let found = verdict.findings.iter().find(|finding| finding.id.as_str() == "audit.nodes_differ").unwrap();
+    let expected = "differ: maxmemory: 110.0 MiB on a:1; 120.0 MiB on b:2, c:3. After";
+    assert!(found.message.contains(expected), "{}", found.message);
 }
