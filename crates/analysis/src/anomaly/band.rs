@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::line::Line;
 use crate::{
     series::mean,
     statistics::{median, quantile},
@@ -17,15 +18,18 @@ const THREE_QUARTERS: f64 = 1.150_349_380_376_008;
 const OF_MEAN: f64 = 1.253_314_137_315_500_3;
 /// How often level and spread are worked out anew; they change slowly.
 const REFRESH: TimeDelta = TimeDelta::minutes(30);
+/// A growth is believed in where it leaves no more than this share of the spread.
+const WORTH_OF_GROWTH: f64 = 0.3;
 
 /// The level and the spread of what came before.
 ///
-/// The level is the median, the spread the third quartile of the absolute deviations, as a standard deviation: a quarter of the
-/// numbers may be wild. Where three of four are the same, it is the mean absolute deviation, as Iglewicz & Hoaglin (1993) do.
+/// The level is the median, or lies on a line where the numbers grow or shrink steadily. The spread is the third quartile of the
+/// absolute deviations, as a standard deviation: a quarter of the numbers may be wild. Where three of four are the same, it is the mean
+/// absolute deviation, as Iglewicz & Hoaglin (1993) do.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Band {
     kept: VecDeque<(DateTime<Utc>, f64)>,
-    known: Option<(f64, f64)>,
+    known: Option<(Line, f64)>,
     worked_out: Option<DateTime<Utc>>,
 }
 
@@ -43,22 +47,28 @@ impl Band {
             self.known = self.work_out();
             self.worked_out = Some(at);
         }
-        self.known
+        self.known.map(|(line, spread)| (line.at(at), spread))
     }
 
-    fn work_out(&self) -> Option<(f64, f64)> {
+    fn work_out(&self) -> Option<(Line, f64)> {
         if self.kept.len() < FEWEST {
             return None;
         }
         let mut numbers: Vec<f64> = self.kept.iter().map(|(_, number)| *number).collect();
-        let level = median(&mut numbers)?;
-        for number in &mut numbers {
-            *number = (*number - level).abs();
-        }
-        numbers.sort_unstable_by(f64::total_cmp);
-        let spread = quantile(&numbers, 0.75)? / THREE_QUARTERS;
-        let spread = if spread > 0.0 { spread } else { mean(numbers) * OF_MEAN };
-        Some((level, spread))
+        let level = Line::level(self.kept.front()?.0, median(&mut numbers)?);
+        let spread = self.spread_beside(&level)?;
+        let growth = Line::of_growth(self.kept.iter());
+        let steadier = growth
+            .and_then(|line| Some((line, self.spread_beside(&line)?)))
+            .filter(|(_, beside)| *beside <= spread * WORTH_OF_GROWTH);
+        Some(steadier.unwrap_or((level, spread)))
+    }
+
+    fn spread_beside(&self, line: &Line) -> Option<f64> {
+        let mut off: Vec<f64> = self.kept.iter().map(|(at, number)| (number - line.at(*at)).abs()).collect();
+        off.sort_unstable_by(f64::total_cmp);
+        let spread = quantile(&off, 0.75)? / THREE_QUARTERS;
+        Some(if spread > 0.0 { spread } else { mean(off) * OF_MEAN })
     }
 }
 

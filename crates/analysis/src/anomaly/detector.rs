@@ -20,7 +20,7 @@ const HIGHEST_SCORE: f64 = 1e9;
 
 /// Judges values one by one, each by those before it alone.
 ///
-/// Expected is the median of the last week, or what is usual at this hour of the day or of the week where that leaves less of the
+/// Expected is the median of the last week, or where its growth leads if that is steady, or what is usual at this hour of the day or of the week where that leaves less of the
 /// spread. Off by how many standard deviations a value is, is its score; so is that of the median of the last hours, which tells a
 /// change of level. An alarm takes a score above [`AnomalyOptions::least_score`] that is also above every score of the last days:
 /// of n alike scores one is the greatest with a probability of 1 / n (Rényi 1962, "Théorie des éléments saillants d'une suite

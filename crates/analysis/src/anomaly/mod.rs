@@ -4,6 +4,7 @@ mod band;
 mod cause;
 mod detect;
 mod detector;
+mod line;
 mod options;
 mod season;
 

@@ -33,6 +33,8 @@ pub(super) struct Trial {
     pub(super) method: ForecastMethod,
     /// By how much the intervals of theory are scaled.
     pub(super) stretch: f64,
+    /// By how much they would have to be scaled, which may be more than makes sense.
+    pub(super) needed: f64,
     pub(super) backtest: Backtest,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Trial {
 const ORIGINS: usize = 3;
 /// At most this part of the past is foretold.
 const PART: usize = 4;
+/// Intervals are scaled by this at most: what was off by more did not come from what was before.
+pub(super) const MOST_STRETCHED: f64 = 6.0;
 /// Another method has to be this much better than one before it in the list.
 const BETTER_BY: f64 = 0.95;
 
@@ -88,7 +92,8 @@ pub(super) fn trials(
         }
     }
     let (method, tried, error) = best?;
-    let stretch = stretch(&tried, horizon, options.confidence);
+    let needed = stretch(&tried, options.confidence);
+    let stretch = needed.min(MOST_STRETCHED);
     let covered = |by: f64| {
         share(tried.iter().filter(|it| (it.came - it.mean).abs() <= by * it.half).count(), tried.len())
     };
@@ -101,7 +106,7 @@ pub(super) fn trials(
         coverage_of_theory: covered(1.0),
         coverage: covered(stretch),
     };
-    Some(Trial { method, stretch, backtest })
+    Some(Trial { method, stretch, needed, backtest })
 }
 
 /// The mean absolute error, on the scale of the metric.
@@ -121,23 +126,15 @@ fn repeating(values: &[f64], lag: usize, scale: Scale) -> f64 {
 
 /// The factor that would have made the intervals of the backtest hold their share of the values, as conformal prediction does
 /// (Stankevičiūtė, Alaa & van der Schaar 2021,
-/// <https://proceedings.neurips.cc/paper/2021/hash/312f1ba2a72318edaaa995a67835fad5-Abstract.html>). Errors from one origin go
-/// together, so that there are as few independent ones as there are origins: the origin counts that was furthest off, and intervals are
-/// never narrower than those of theory.
-fn stretch(tried: &[Foretold], horizon: usize, confidence: f64) -> f64 {
-    tried
-        .chunks(horizon)
-        .map(|of_one_origin| off_at(of_one_origin, f64::midpoint(1.0, confidence)))
-        .fold(1.0, f64::max)
-}
-
-/// How many of their half-widths values were off at most, in so great a share of them.
-fn off_at(tried: &[Foretold], share: f64) -> f64 {
+/// <https://proceedings.neurips.cc/paper/2021/hash/312f1ba2a72318edaaa995a67835fad5-Abstract.html>). Errors of all origins are taken
+/// together, so that one wild value is not the answer. Errors from one origin go together, which makes them look surer than they are:
+/// so the share is that of one side of the interval, and intervals are never narrower than those of theory.
+fn stretch(tried: &[Foretold], confidence: f64) -> f64 {
     let mut off: Vec<f64> =
         tried.iter().map(|it| (it.came - it.mean).abs() / it.half).filter(|off| off.is_finite()).collect();
     off.sort_unstable_by(f64::total_cmp);
-    let place = index((number(off.len()) * share).ceil()).saturating_sub(1);
-    off.get(place).copied().unwrap_or(1.0)
+    let place = index((number(off.len()) * f64::midpoint(1.0, confidence)).ceil()).saturating_sub(1);
+    off.get(place).map_or(1.0, |off| off.max(1.0))
 }
 
 fn over(part: f64, whole: f64) -> Option<f64> {
@@ -146,4 +143,25 @@ fn over(part: f64, whole: f64) -> Option<f64> {
 
 fn share(part: usize, whole: usize) -> f64 {
     number(part) / number(whole.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(off: &[f64]) -> Vec<Foretold> {
+        off.iter().map(|off| Foretold { mean: 10.0, half: 2.0, came: 10.0 + 2.0 * off }).collect()
+    }
+
+    #[test]
+    fn one_wild_value_does_not_stretch_the_intervals() {
+        let mut off = [0.5; 42];
+        off[13] = 1e6;
+        assert!((stretch(&tried(&off), 0.95) - 1.0).abs() < 1e-12);
+        let all_off = stretch(&tried(&[3.0; 42]), 0.95);
+        assert!((all_off - 3.0).abs() < 1e-12, "{all_off}");
+        assert!((stretch(&[], 0.95) - 1.0).abs() < 1e-12);
+        let without_width = [Foretold { mean: 1.0, half: 0.0, came: 2.0 }];
+        assert!((stretch(&without_width, 0.95) - 1.0).abs() < 1e-12);
+    }
 }

@@ -1,7 +1,9 @@
 //! What a metric will be, and between which values.
 
 mod backtest;
+mod fit;
 mod model;
+mod odd;
 mod prepare;
 mod scale;
 mod seasons;
@@ -10,11 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 pub use backtest::Backtest;
-use backtest::{Trial, trials};
-use model::Band;
+use fit::Fit;
 use prepare::Prepared;
-use scale::Scale;
-use seasons::Decomposed;
 
 use crate::series::{Summarise, TimeSeries};
 
@@ -127,11 +126,12 @@ impl ForecastMethod {
 /// Foretells a metric.
 ///
 /// The series is summed up in equal steps, short gaps are filled, and what lies before a long gap or before the last change of
-/// level is left out where enough is left. Seasons of the day and the week (hours), or of the week and the year (days), are taken
-/// out by MSTL (Bandara, Hyndman & Bergmeir 2021, <https://arxiv.org/abs/2107.13462>) where they are strong; what remains is
-/// foretold by the method that would have foretold the end of the series best, and the seasons are added again. Metrics that
-/// are always positive are foretold on a logarithmic scale where the horizon is short against the past. Intervals are those of the
-/// method, scaled by how far it was off in the backtest.
+/// level is left out where enough is left. Odd values that stand alone are taken for what is usual around them,
+/// in the backtest also. Seasons of the day and the week (hours), or of the week and the year (days), are taken out by MSTL (Bandara,
+/// Hyndman & Bergmeir 2021, <https://arxiv.org/abs/2107.13462>) where they are stronger than those of noise; what remains is foretold
+/// by the method that would have foretold the end of the series best, and the seasons are added again. Metrics that are always
+/// positive are foretold on a logarithmic scale where the horizon is short against the past. Intervals are those of the method, scaled
+/// by how far it was off in the backtest; where that would be by more than makes sense, a note says that they are not to be trusted.
 ///
 /// # Errors
 /// [`ForecastError::TooShort`].
@@ -140,35 +140,6 @@ pub fn forecast(series: &TimeSeries, options: &ForecastOptions) -> Result<Foreca
     if prepared.values.len() < FEWEST {
         return Err(ForecastError::TooShort { steps: prepared.values.len(), needed: FEWEST });
     }
-    let scale = Scale::for_values(&prepared.values, options.horizon);
-    let values: Vec<f64> = prepared.values.iter().map(|value| scale.of(*value)).collect();
-    let parts = Decomposed::by_strength(&values, options.width);
-    let trial = trials(&values, &parts.periods, options, scale);
-    let method = trial.as_ref().map_or(ForecastMethod::ExponentialSmoothing, |trial| trial.method);
-    let band = model::foretell(&parts, options.horizon, method, options.confidence);
-    let mut notes = prepared.notes;
-    if trial.is_none() {
-        notes.push(
-            "the past is too short to try the forecast on it: its intervals are those of theory".to_owned(),
-        );
-    }
-    let stretch = trial.as_ref().map_or(1.0, |trial| trial.stretch);
-    let limit = |value: f64| options.floor.map_or(value, |floor| value.max(floor));
-    let back = |value: f64| limit(scale.back(value));
-    let Band { mean, half } = band;
-    let steps_of =
-        |sign: f64| mean.iter().zip(&half).map(|(mean, half)| back(mean + sign * stretch * half)).collect();
-    Ok(Forecast {
-        from: prepared.end,
-        step_seconds: u64::try_from(options.width.num_seconds()).unwrap_or_default(),
-        lower: steps_of(-1.0),
-        upper: steps_of(1.0),
-        mean: mean.iter().map(|mean| back(*mean)).collect(),
-        confidence: options.confidence,
-        method,
-        seasons: parts.periods,
-        steps: values.len(),
-        backtest: trial.map(|Trial { backtest, .. }| backtest),
-        notes,
-    })
+    let fit = Fit::best(&prepared.values, options);
+    Ok(fit.foretell(prepared, options))
 }

@@ -269,3 +269,26 @@ fn large_answers_to_as_many_commands_are_large_values() {
         .with("node_commands", counter(|hour| during(hour, 72_000.0, 800.0)));
     assert_eq!(cause(&busy), None);
 }
+
+#[test]
+fn steady_growth_is_usual_and_a_spike_on_it_is_not() {
+    let grown = |spike: f64| {
+        series(30, |hour, noise| {
+            500.0 + 2.5 * hour + 5.0 * noise + if is_within(hour, 480.0, 481.0) { spike } else { 0.0 }
+        })
+    };
+    assert_eq!(episodes(&grown(0.0)), []);
+    let found = episodes(&grown(200.0));
+    assert_eq!(found.iter().map(|episode| episode.from).collect::<Vec<_>>(), [at(480.0)], "{found:?}");
+    assert!((found[0].expected - 1_700.0).abs() < 20.0, "{found:?}");
+    let hourly = grown(0.0).keep(|observation| (observation.at - at(0.0)).num_minutes() % 60 == 0);
+    assert_eq!(episodes(&hourly), []);
+    let shrunk = series(20, |hour, noise| 5_000.0 - 5.0 * hour + 5.0 * noise);
+    assert_eq!(episodes(&shrunk), []);
+}
+
+#[test]
+fn growth_and_a_day_together_are_usual() {
+    let both = series(21, |hour, noise| 2_000.0 + 2.0 * hour + wave(hour) + 3.0 * noise);
+    assert_eq!(episodes(&both), []);
+}

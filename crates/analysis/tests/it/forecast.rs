@@ -91,3 +91,33 @@ fn a_new_level_is_where_it_goes_on_from() {
 fn the_name_of_a_method_is_for_people() {
     assert_eq!(ForecastMethod::Naive.as_str(), "seasonal naive");
 }
+
+#[test]
+fn one_odd_value_does_not_widen_the_intervals_and_is_said() {
+    let grown = |by: f64| {
+        let (noise, is_odd) = (noise(), |day: f64| (day - 50.0).abs() < 0.5);
+        let value = |day| 2_048.0 + 5.0 * day + 3.0 * noise() + if is_odd(day) { by } else { 0.0 };
+        told(&daily(60, value), 28)
+    };
+    let calm = grown(0.0);
+    for by in [300.0, 1_500.0, 1e6, -2_000.0] {
+        let odd = grown(by);
+        assert!((odd.mean[27] - calm.mean[27]).abs() < 20.0, "{by}: {} not {}", odd.mean[27], calm.mean[27]);
+        let width = |told: &Forecast| told.upper[27] - told.lower[27];
+        assert!(width(&odd) < 2.0 * width(&calm) + 10.0, "{by}: {} not {}", width(&odd), width(&calm));
+        assert_eq!(odd.notes, ["1 odd value was taken for what is usual around: 2026-02-20"], "{by}");
+    }
+    assert_eq!(calm.notes, [""; 0]);
+}
+
+#[test]
+fn intervals_that_nothing_would_hold_are_not_to_be_trusted_which_is_said() {
+    let noise = noise();
+    let fallen = told(&daily(60, |day| if day < 56.0 { 2_048.0 + 5.0 * day } else { 200.0 } + noise()), 14);
+    assert!(
+        fallen.notes.iter().any(|note| note.ends_with("the intervals are not to be trusted")),
+        "{:?}",
+        fallen.notes
+    );
+    assert!(fallen.upper.iter().all(|it| *it < 1e5), "{:?}", fallen.upper);
+}
