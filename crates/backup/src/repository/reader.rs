@@ -11,6 +11,8 @@ use crate::{Artifact, BackupId, Error, Result};
 /// for again.
 const RANGE_BYTES: u64 = 4 << 20;
 const RANGES_AHEAD: usize = 2;
+/// What is passed on at once: whoever lets some pieces wait counts on small ones.
+const PIECE_BYTES: usize = 256 << 10;
 
 impl Repository {
     /// Reads an object of a backup piece by piece, in bounded memory (8 MiB and a piece).
@@ -46,7 +48,8 @@ impl Repository {
                 Err(damaged(format!("{} bytes came from offset {from}, not {}", piece.len(), to - from)))
             }
         };
-        Ok(stream::iter(ranges(artifact.bytes)).map(read).buffered(RANGES_AHEAD).boxed())
+        let ranges = stream::iter(ranges(artifact.bytes)).map(read).buffered(RANGES_AHEAD);
+        Ok(ranges.map_ok(|range| stream::iter(pieces(range)).map(Ok)).try_flatten().boxed())
     }
 
     /// Reads a small object whole.
@@ -87,9 +90,21 @@ fn ranges(bytes: u64) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
+fn pieces(mut range: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || (!range.is_empty()).then(|| range.split_to(range.len().min(PIECE_BYTES))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_passed_on_in_pieces() {
+        let range = Bytes::from(vec![7; 2 * PIECE_BYTES + 1]);
+        let lengths: Vec<usize> = pieces(range).map(|piece| piece.len()).collect();
+        assert_eq!(lengths, [PIECE_BYTES, PIECE_BYTES, 1]);
+        assert_eq!(pieces(Bytes::new()).count(), 0);
+    }
 
     #[test]
     fn ranges_cover_all_bytes_once() {

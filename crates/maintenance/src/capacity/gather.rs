@@ -184,17 +184,17 @@ impl Gathering<'_> {
     }
 
     fn take(&mut self, found: NotedSeries, notes: &mut Vec<String>) -> TimeSeries {
-        self.note(found.notes, found.damaged, notes);
+        self.note(found.notes, &found.damaged, notes);
         found.series
     }
 
     fn take_rates(&mut self, found: NotedRates, notes: &mut Vec<String>) -> TimeSeries {
-        self.note(found.notes, found.damaged, notes);
+        self.note(found.notes, &found.damaged, notes);
         found.rates.series
     }
 
     /// The resource says already what it is.
-    fn note(&mut self, said: Vec<String>, damaged: Vec<Damage>, notes: &mut Vec<String>) {
+    fn note(&mut self, said: Vec<String>, damaged: &[Damage], notes: &mut Vec<String>) {
         for words in damaged.iter().map(ToString::to_string) {
             if !self.problems.contains(&words) {
                 self.problems.push(words);

@@ -49,17 +49,13 @@ impl Step {
 
     /// The second half: the new takes its place, or, where it has it, the old goes aside.
     pub(super) fn finish(&self) -> Result<()> {
-        match self.kept.as_ref().filter(|_| self.is_exchanged()) {
-            Some(kept) => {
-                fs::rename(&self.new, kept).map_err(|source| failed(kept, "put aside", source))?;
-                sync_folder(folder_of(kept))
-            }
-            None => {
-                fs::rename(&self.new, &self.place)
-                    .map_err(|source| failed(&self.place, "put in its place", source))?;
-                sync_folder(folder_of(&self.place))
-            }
+        if let Some(kept) = self.kept.as_ref().filter(|_| self.is_exchanged()) {
+            fs::rename(&self.new, kept).map_err(|source| failed(kept, "put aside", source))?;
+            return sync_folder(folder_of(kept));
         }
+        fs::rename(&self.new, &self.place)
+            .map_err(|source| failed(&self.place, "put in its place", source))?;
+        sync_folder(folder_of(&self.place))
     }
 
     /// Does nothing where nothing of it was done. What was put together is there again afterwards.
