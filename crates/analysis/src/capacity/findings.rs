@@ -21,7 +21,11 @@ pub(super) fn judge(
 ) -> Option<Finding> {
     let (limit, source) = (outlook.limit?, outlook.limit_source?);
     let (near, full) = (outlook.nearly_full()?, outlook.full()?);
-    let severity = severity(outlook, near, full, options, now)?;
+    let mut severity = severity(outlook, near, full, options, now)?;
+    if outlook.is_stale(now) {
+        // It may be another by now.
+        severity = severity.min(Severity::Warning);
+    }
     let advice = advice(outlook.resource, source, outlook.evicts);
     let finding = Finding::new(ids::of(outlook.resource, source), severity, outlook.subject.as_str())
         .saying(message(outlook, limit, source, now))
@@ -50,7 +54,10 @@ fn message(outlook: &ResourceOutlook, limit: f64, source: LimitSource, now: Date
         (true, false) => " Keys are evicted from then on; no write is refused.",
         (false, _) => "",
     };
-    format!("{}.{evicts}", parts.join("; "))
+    let stale = outlook.measured_at.filter(|_| outlook.is_stale(now));
+    let as_of = stale
+        .map_or_else(String::new, |at| format!("As of {}, when it was measured last: ", at.format("%F")));
+    format!("{as_of}{}.{evicts}", parts.join("; "))
 }
 
 fn with_evidence(finding: Finding, outlook: &ResourceOutlook, limit: f64, source: LimitSource) -> Finding {

@@ -102,6 +102,21 @@ fn what_was_measured_long_ago_grows_no_more() {
 }
 
 #[test]
+fn what_was_measured_long_ago_is_never_critical_and_says_when_that_was() {
+    let of = |now| planned(memory(daily(60, |day| (40.0 + day) * GIB)), now).1.remove(0);
+    let fresh = of(at(60));
+    assert!(fresh.message.starts_with("99.0 GiB of 100.0 GiB"), "{}", fresh.message);
+    assert_eq!(fresh.severity, Severity::Critical);
+    let stale = of(at(90));
+    assert!(
+        stale.message.starts_with("As of 2026-03-01, when it was measured last: 99.0 GiB"),
+        "{}",
+        stale.message
+    );
+    assert_eq!(stale.severity, Severity::Warning);
+}
+
+#[test]
 fn edges_have_no_dates_and_say_why() {
     let values = |values: &[f64]| (0..).zip(values).map(|(day, value)| (at(day), *value)).collect();
     for (name, series, why) in [
