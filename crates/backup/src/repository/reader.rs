@@ -9,13 +9,13 @@ use crate::{Artifact, BackupId, Error, Result};
 
 /// Asked for one by one, so that a reader that is slow holds no connection open meanwhile, and a part that fails is asked
 /// for again.
-const RANGE_BYTES: u64 = 4 << 20;
+const RANGE_BYTES: u64 = 2 << 20;
 const RANGES_AHEAD: usize = 2;
 /// What is passed on at once: whoever lets some pieces wait counts on small ones.
 const PIECE_BYTES: usize = 256 << 10;
 
 impl Repository {
-    /// Reads an object of a backup piece by piece, in bounded memory (8 MiB and a piece).
+    /// Reads an object of a backup piece by piece, in bounded memory (4 MiB and a range).
     ///
     /// Its hash is the caller's to compare; its length is compared here.
     ///

@@ -9,8 +9,8 @@ use tokio::{
 
 /// A permit is for so many bytes.
 const UNIT_BYTES: usize = 1024;
-/// All permits: 8 MiB.
-const UNITS: u32 = 8 << 10;
+/// All permits: 6 MiB.
+const UNITS: u32 = 6 << 10;
 
 /// Bytes of values that all readers and all batches under way may hold together. What is larger than all of it waits until
 /// nothing else is held, and is alone then: no reader begins with another value meanwhile.
