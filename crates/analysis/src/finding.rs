@@ -189,6 +189,18 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Checks that the README has a row for each of these kinds of findings, and for no other that is meant.
+#[cfg(test)]
+pub(crate) fn assert_documented(all: &[FindingId], is_meant: impl Fn(&str) -> bool) {
+    use std::collections::BTreeSet;
+    let rows =
+        include_str!("../README.md").lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let rows: BTreeSet<&str> = rows.map(|(id, _)| id).filter(|id| is_meant(id)).collect();
+    let ids: BTreeSet<&str> = all.iter().map(|id| id.as_str()).collect();
+    assert_eq!(ids.len(), all.len(), "an id is there twice");
+    assert_eq!(rows, ids);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -153,10 +153,8 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedSeries> {
-        let mut query = SeriesQuery::new(metric);
-        (query.node, query.from, query.until) = (node.cloned(), from, until);
         let is_counter = is_counter(metric);
-        let found = self.ask(query).await?;
+        let found = self.points(metric, node, from, until).await?;
         Ok(NotedSeries::of(found, metric, node, |point| observation(point, is_counter)))
     }
 
@@ -172,9 +170,7 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<NotedSeries> {
-        let mut query = SeriesQuery::new(metric);
-        (query.node, query.from, query.until) = (node.cloned(), from, until);
-        let found = self.ask(query).await?;
+        let found = self.points(metric, node, from, until).await?;
         let peak = |point: &Point| Observation { value: point.max, ..observation(point, false) };
         Ok(NotedSeries::of(found, metric, node, peak))
     }
@@ -237,11 +233,9 @@ impl HistorySeries {
         from: Option<DateTime<Utc>>,
         until: Option<DateTime<Utc>>,
     ) -> Result<Vec<SeriesBreak>> {
-        let mut query = SeriesQuery::new("node_uptime_seconds").of_node(node.clone());
-        (query.from, query.until) = (from, until);
         // A time that begins anew within a point shows at its ends, not in its mean.
         let uptime = self
-            .ask(query)
+            .points("node_uptime_seconds", Some(node), from, until)
             .await?
             .points
             .into_iter()
@@ -324,6 +318,18 @@ impl HistorySeries {
             ));
         }
         Ok(NotedRates { rates: told, notes, damaged })
+    }
+
+    async fn points(
+        &self,
+        metric: &str,
+        node: Option<&NodeAddress>,
+        from: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<Series> {
+        let mut query = SeriesQuery::new(metric);
+        (query.node, query.from, query.until) = (node.cloned(), from, until);
+        self.ask(query).await
     }
 
     async fn ask(&self, mut query: SeriesQuery) -> Result<Series> {

@@ -1,6 +1,6 @@
 //! `larder collect`.
 
-use std::process::ExitCode;
+use std::{fmt::Write, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::{
     config::Settings,
     context::{SALVAGE, now},
     global::OutputForm,
-    output::{format, message, stdout, table},
+    output::{format, message, skipped, stdout, table},
 };
 
 /// Measure the cache once, into the metrics history
@@ -52,18 +52,11 @@ pub(crate) fn end(outcome: &JobOutcome, closed: Option<&str>) -> ExitCode {
     }
 }
 
-/// Figures that are missing for the same reason are named together.
 fn absent(absent: &[Skipped]) -> String {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Skipped { what, reason } in absent {
-        match reasons.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, fields)) => fields.push(what),
-            None => reasons.push((reason, vec![what])),
-        }
-    }
-    let lines =
-        reasons.iter().map(|(reason, fields)| format!("absent, because {reason}: {}\n", fields.join(", ")));
-    lines.collect()
+    skipped::by_reason(absent).fold(String::new(), |mut text, (figures, reason)| {
+        let _ = writeln!(text, "absent, because {reason}: {figures}");
+        text
+    })
 }
 
 fn for_people(snapshot: &Snapshot) -> String {

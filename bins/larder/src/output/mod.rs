@@ -6,6 +6,7 @@ pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod optimization;
 pub(crate) mod progress;
+pub(crate) mod skipped;
 pub(crate) mod stdout;
 pub(crate) mod table;
 pub(crate) mod verdict;

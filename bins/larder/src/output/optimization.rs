@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use larder_analysis::{Evidence, EvidenceValue, Finding, Optimization, TrendWord};
-use larder_metrics_model::{Skipped, Unit};
+use larder_metrics_model::Unit;
 
-use super::{format, table, verdict};
+use super::{format, skipped, table, verdict};
 
 /// Writes an optimization for people: the sum of it, what the figures were like, what to do, what was left out and what was not
 /// looked at.
@@ -23,20 +23,9 @@ pub(crate) fn for_people(found: &Optimization) -> String {
         write_finding(&mut text, finding);
     }
     write_list(&mut text, "notes", &found.notes);
-    write_list(&mut text, "skipped", &skipped(&found.skipped));
+    let skipped = skipped::by_reason(&found.skipped).map(|(what, reason)| format!("{what}: {reason}"));
+    write_list(&mut text, "skipped", &skipped.collect::<Vec<_>>());
     text
-}
-
-/// What was skipped for the same reason is named together.
-fn skipped(skipped: &[Skipped]) -> Vec<String> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Skipped { what, reason } in skipped {
-        match reasons.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, together)) => together.push(what),
-            None => reasons.push((reason, vec![what])),
-        }
-    }
-    reasons.iter().map(|(reason, together)| format!("{}: {reason}", together.join(", "))).collect()
 }
 
 fn figures(found: &Optimization) -> String {

@@ -10,7 +10,7 @@ use super::{RepositoryArgs, WhichArgs};
 use crate::{
     config::Settings,
     global::OutputForm,
-    output::{format, stdout, table},
+    output::{format, skipped, stdout, table},
 };
 
 /// Show what a backup consists of
@@ -68,16 +68,8 @@ fn for_people(manifest: &Manifest) -> String {
     text
 }
 
-/// A line for each reason.
-pub(super) fn missing_lines(manifest: &Manifest) -> Vec<String> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for missing in &manifest.missing {
-        match reasons.iter_mut().find(|(reason, _)| *reason == missing.reason) {
-            Some((_, parts)) => parts.push(&missing.what),
-            None => reasons.push((&missing.reason, vec![&missing.what])),
-        }
-    }
-    reasons.into_iter().map(|(reason, parts)| format!("not in it: {}: {reason}", parts.join(", "))).collect()
+pub(super) fn missing_lines(manifest: &Manifest) -> impl Iterator<Item = String> {
+    skipped::by_reason(&manifest.missing).map(|(what, reason)| format!("not in it: {what}: {reason}"))
 }
 
 fn shards(shards: &[ShardImage]) -> String {
