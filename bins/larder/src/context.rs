@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, FixedOffset, Local, Utc};
+use chrono::{DateTime, FixedOffset, Local};
 use larder_cache_client::{CacheClient, open};
 use larder_maintenance::CollectOptions;
-use larder_metrics_store::{DailyFiles, Histories, MetricsStore, SeriesQuery, SqliteStore};
+use larder_metrics_store::{DailyFiles, Histories, MetricsStore, SqliteStore};
 
 use crate::{command_error::UsageError, config::Settings, output::message};
 
@@ -59,33 +59,17 @@ impl Settings {
         })
     }
 
-    /// Opens the metrics history to read series of it, without writing anything: the file of series alone where it reaches as far
-    /// back as the daily files, of which each question reads all.
+    /// Opens the metrics history to read series of it, without writing anything: the file of series alone where it has any. It would
+    /// answer first in any case, and asking daily files for the names of theirs reads all of them.
     pub(crate) async fn series_to_read(&self) -> Result<Opened> {
         let metrics = &self.file.metrics;
         if metrics.series
             && let Ok(series) = SqliteStore::open_to_read(metrics.series_path())
-            && self.reaches_as_far_as_files(&series).await
+            && series.series_names().await.is_ok_and(|names| !names.is_empty())
         {
             return Ok(Opened { store: Arc::new(series), closed: None });
         }
         self.open_to_read()
-    }
-
-    async fn reaches_as_far_as_files(&self, series: &SqliteStore) -> bool {
-        let first_day = if self.file.metrics.daily_files { self.daily_files().first_day() } else { Ok(None) };
-        let Ok(first_day) = first_day else { return false };
-        for name in series.series_names().await.unwrap_or_default() {
-            let Ok(found) = series.series(&SeriesQuery::new(&name.metric)).await else { return false };
-            // A file bears the day of its machine, which may be the one before or after.
-            let reaches = |at: DateTime<Utc>| {
-                first_day.is_none_or(|day| day.succ_opt().is_none_or(|next| at.date_naive() <= next))
-            };
-            if found.points.first().is_some_and(|point| reaches(point.first_at)) {
-                return true;
-            }
-        }
-        false
     }
 
     /// A history that is damaged is left aside while the other can still be used, and that is said.

@@ -65,14 +65,6 @@ impl DailyFiles {
         self.folder.path()
     }
 
-    /// Returns the day of the oldest file of snapshots; nothing is read but the names of the files.
-    ///
-    /// # Errors
-    /// The folder cannot be listed.
-    pub fn first_day(&self) -> Result<Option<NaiveDate>> {
-        Ok(self.folder.days(Dated::Metrics)?.into_iter().min())
-    }
-
     /// Reads the files of snapshots one after another, oldest first.
     ///
     /// # Errors

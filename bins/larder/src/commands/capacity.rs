@@ -5,12 +5,12 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use chrono::TimeDelta;
 use clap::Args;
-use larder_maintenance::{CapacityJob, CapacityPlanOptions, Job, JobReport, JobStatus};
+use larder_maintenance::{CapacityJob, CapacityPlanOptions, Job, JobReport};
 
 use crate::{
-    command_error::{FAILED, PARTIAL},
+    commands::collect::end,
     config::Settings,
-    context::{SALVAGE, now},
+    context::now,
     global::OutputForm,
     output::{capacity, message, stdout},
 };
@@ -56,19 +56,7 @@ pub(crate) async fn run(args: &CapacityArgs, settings: &Settings) -> Result<Exit
     for path in &outcome.written_to {
         message::note(&format!("written to {}", path.display()));
     }
-    for problem in &outcome.problems {
-        message::error(problem);
-    }
-    if let Some(words) = &opened.closed {
-        message::error(words);
-        message::hint(SALVAGE);
-    }
-    Ok(match outcome.status {
-        JobStatus::Failed => ExitCode::from(FAILED),
-        JobStatus::Partial => ExitCode::from(PARTIAL),
-        JobStatus::Done if opened.closed.is_some() => ExitCode::from(PARTIAL),
-        JobStatus::Done => ExitCode::SUCCESS,
-    })
+    Ok(end(&outcome, opened.closed.as_deref()))
 }
 
 /// What is configured, with the report in the metrics folder.

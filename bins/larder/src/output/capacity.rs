@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use larder_analysis::{Backtest, Capacity, Growth, MonthOverMonth, Passing, ResourceKind, ResourceOutlook};
-use larder_metrics_model::Skipped;
 
-use super::{format, table, verdict};
+use super::{format, skipped, table, verdict};
 
 /// Writes a plan for people: when what is full, what to do, what of the history was not used; with `explain`, how each was foretold.
 pub(crate) fn for_people(capacity: &Capacity, explain: bool) -> String {
@@ -26,7 +25,7 @@ pub(crate) fn for_people(capacity: &Capacity, explain: bool) -> String {
     write_notes(&mut text, capacity);
     if !capacity.skipped.is_empty() {
         text.push_str("\nskipped\n");
-        for Skipped { what, reason } in &capacity.skipped {
+        for (what, reason) in skipped::by_reason(&capacity.skipped) {
             let _ = writeln!(text, "  {what}: {reason}");
         }
     }

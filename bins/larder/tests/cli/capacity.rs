@@ -260,3 +260,18 @@ fn a_history_that_is_empty_of_another_or_damaged_is_said() -> Result<()> {
     run.says("16.0 MiB (maxmemory)")?;
     run.says("capacity_report_")
 }
+
+#[test]
+fn daily_files_are_read_only_where_there_is_nothing_else() -> Result<()> {
+    let url = "redis://127.0.0.1:1";
+    let larder = Larder::of(url);
+    seed(&larder, url, &["127.0.0.1:1"], 5, |_| 40.0)?;
+    let day = chrono::Local::now().date_naive() - TimeDelta::days(40);
+    let file = format!("metrics/cache_metrics_{day}.json");
+    // A file that is damaged is said by whoever reads it.
+    larder.write(&file, "{");
+    let run = larder.ends(4, &["capacity", "--no-report"])?;
+    ensure!(!run.stderr.contains(&file), "{run:#?}");
+    fs::remove_file(larder.folder().join("metrics/metrics.sqlite"))?;
+    larder.ends(1, &["capacity", "--no-report"])?.says(&file)
+}
