@@ -47,6 +47,8 @@ pub enum Capability {
     Restore,
     /// CLIENT NO-TOUCH (Redis 7.2 and later, Valkey).
     NoTouch,
+    /// MONITOR.
+    Monitor,
 }
 
 /// Whether a capability is there.
@@ -68,7 +70,7 @@ pub struct Capabilities(BTreeMap<Capability, Availability>);
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Ping,
         Self::Info,
         Self::CommandStatistics,
@@ -88,6 +90,7 @@ impl Capability {
         Self::Dump,
         Self::Restore,
         Self::NoTouch,
+        Self::Monitor,
     ];
 }
 
@@ -138,6 +141,7 @@ impl fmt::Display for Capability {
             Self::Dump => "DUMP",
             Self::Restore => "RESTORE",
             Self::NoTouch => "CLIENT NO-TOUCH",
+            Self::Monitor => "MONITOR",
         })
     }
 }

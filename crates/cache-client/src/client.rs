@@ -7,13 +7,13 @@ use redis::{aio::ConnectionLike, cluster_async::ClusterConnection};
 use secrecy::SecretString;
 
 use crate::{
-    Cache, CacheUrl, ConnectOptions, DumpOptions, DumpShard, Keys, MemoryCache, MemoryOptions, Nodes, Result,
-    StatsSource,
+    Cache, CacheUrl, Capability, ConnectOptions, DumpOptions, DumpShard, Error, Keys, MemoryCache,
+    MemoryOptions, Nodes, Result, StatsSource, TrafficOptions, TrafficSample,
     memory::{MemoryNode, load, memory_dump, sample},
     redis::{
         BySlot, ClusterLink, ClusterNodes, Dialer, LazyCluster, Link, LinkPool, OneShard, OwnedLink,
-        RedisCache, RedisDumps, RedisKeys, RedisServer, Retrying, RoutedLinks, Seeds, SentinelLink,
-        SentinelNodes, Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
+        RedisCache, RedisDumps, RedisKeys, RedisServer, RedisTraffic, Retrying, RoutedLinks, Seeds,
+        SentinelLink, SentinelNodes, Sentinels, ServerStats, Shards, SingleNode, Sweeper, WireDialer,
     },
     url::{Endpoint, HostPort, Target},
 };
@@ -27,6 +27,8 @@ pub struct CacheClient {
     nodes: Arc<dyn Nodes>,
     stats: Arc<dyn StatsSource>,
     dumps: Dumps,
+    /// An embedded cache has none.
+    traffic: Option<Arc<RedisTraffic>>,
 }
 
 /// Where images are taken.
@@ -149,6 +151,7 @@ impl CacheClient {
             keys: Arc::clone(&cache) as _,
             stats: Arc::clone(&cache) as _,
             dumps: Dumps::Memory(MemoryCache::clone(&cache)),
+            traffic: None,
             cache,
             nodes,
         }
@@ -204,7 +207,16 @@ impl CacheClient {
     fn of_redis(name: String, link: Arc<dyn Link>, keys: RedisKeys, nodes: Arc<dyn Nodes>) -> Self {
         let stats = Arc::new(ServerStats::new(Arc::clone(&nodes)));
         let dumps = Dumps::Redis(Arc::new(RedisDumps::new(keys.sweeper().clone())));
-        Self { name, cache: Arc::new(RedisCache::new(link)), keys: Arc::new(keys), nodes, stats, dumps }
+        let traffic = Some(Arc::new(RedisTraffic::new(keys.sweeper().clone())));
+        Self {
+            name,
+            cache: Arc::new(RedisCache::new(link)),
+            keys: Arc::new(keys),
+            nodes,
+            stats,
+            dumps,
+            traffic,
+        }
     }
 
     /// Returns the same cache with values and statistics from elsewhere, such as a tiered cache over this one.
@@ -257,6 +269,27 @@ impl CacheClient {
         match &self.dumps {
             Dumps::Redis(dumps) => dumps.shards(options).await,
             Dumps::Memory(cache) => Ok(memory_dump(cache, options)),
+        }
+    }
+
+    /// Looks at what clients ask each primary for, for a short time (MONITOR). Takes as long as the options say.
+    ///
+    /// What the commands say beside the names of keys is read and forgotten. The servers are told to stop by the end of the connection.
+    ///
+    /// # Errors
+    /// The primaries cannot be found, or the cache is inside this process; of each primary that it cannot be reached, does not let
+    /// this user run MONITOR or COMMAND, or is reached by a connection that the embedding service owns.
+    pub async fn sample_traffic(
+        &self,
+        options: &TrafficOptions,
+    ) -> Result<Vec<(NodeAddress, Result<TrafficSample>)>> {
+        match &self.traffic {
+            Some(traffic) => traffic.sample(options).await,
+            None => Err(Error::Unsupported {
+                node: NodeAddress::new(self.name()),
+                capability: Capability::Monitor,
+                reason: "the cache is inside this process".to_owned(),
+            }),
         }
     }
 

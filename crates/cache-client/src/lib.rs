@@ -17,6 +17,7 @@ mod redis;
 mod server;
 mod stats;
 mod tiered;
+mod traffic;
 mod url;
 
 pub use cache::{Cache, CacheExt, Entry};
@@ -41,4 +42,5 @@ pub use redis::certificate_end;
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};
+pub use traffic::{KeyUses, TrafficOptions, TrafficSample, UsedKey};
 pub use url::CacheUrl;

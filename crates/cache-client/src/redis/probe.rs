@@ -3,7 +3,10 @@
 use larder_metrics_model::ServerFacts;
 use redis::{Cmd, cmd};
 
-use super::link::{Effect, Link};
+use super::{
+    link::{Effect, Link},
+    rights,
+};
 use crate::{Availability, Capabilities, Capability, Error, Result};
 
 /// A key that nobody has, so that commands on it change nothing.
@@ -12,13 +15,14 @@ const NO_KEY: &str = "larder:probe:no-such-key";
 /// Asks for every capability.
 ///
 /// Commands are sent in a form that does nothing: on a key that does not exist, or with a payload that no server takes.
-/// CLIENT NO-TOUCH is only looked up, because it would change this connection.
+/// CLIENT NO-TOUCH and MONITOR are only looked up, because they would change this connection.
 pub(crate) async fn capabilities(link: &dyn Link) -> Result<Capabilities> {
     let mut found = Capabilities::default();
     for capability in Capability::ALL {
         let availability = match capability {
             Capability::CommandStatistics => command_statistics(link).await?,
             Capability::NoTouch => no_touch(link).await?,
+            Capability::Monitor => judge(rights::may_run(link, &["MONITOR"]).await)?,
             _ => judge(link.run(question(capability), Effect::Read).await)?,
         };
         found.record(capability, availability);
@@ -47,6 +51,7 @@ fn question(capability: Capability) -> Cmd {
         Capability::Dump => &["DUMP", NO_KEY],
         Capability::Restore => &["RESTORE", NO_KEY, "0", ""],
         Capability::NoTouch => &["COMMAND", "DOCS", "client|no-touch"],
+        Capability::Monitor => &["COMMAND", "INFO", "monitor"],
     };
     let mut command = cmd(words[0]);
     command.arg(&words[1..]);

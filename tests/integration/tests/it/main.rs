@@ -9,3 +9,4 @@ mod faults;
 mod harness;
 mod sweep;
 mod topology;
+mod traffic;

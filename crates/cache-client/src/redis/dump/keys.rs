@@ -9,7 +9,6 @@ use larder_metrics_model::{Info, Skipped};
 use super::{
     Origin,
     fetch::{Expiry, FetchByWire},
-    rights::{self, NO_KEY},
 };
 use crate::{
     Capability, Dump, DumpFacts, DumpMethod, DumpOptions, DumpSource, Error, KeyFields, Keys, Pace, ReadFrom,
@@ -21,6 +20,7 @@ use crate::{
         functions::libraries,
         keys::RedisKeys,
         link::Effect,
+        rights::{self, NO_KEY},
         sweep::{Shard, Shards, Sweeper},
         wire::Introduction,
     },

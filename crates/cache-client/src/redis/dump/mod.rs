@@ -3,7 +3,6 @@
 mod fetch;
 mod keys;
 mod replication;
-mod rights;
 mod save;
 mod saved_file;
 mod transfer;

@@ -9,7 +9,7 @@ use larder_metrics_model::NodeAddress;
 use tokio::{io::AsyncReadExt, time::timeout};
 
 use super::{
-    Origin, rights,
+    Origin,
     transfer::{Came, Refusal, Transfer},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     dump::{Clock, PIECE_BYTES},
     redis::{
         failure::{Request, said},
+        rights,
         wire::{Carrier, Introduction, Requests, Wire, WireDialer, server_error},
     },
     url::Endpoint,

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{
     Origin,
-    rights::{self, command},
     saved_file::{Found, SavedFile},
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
         failure::{Request, said},
         link::Effect,
         persistence::Persistence,
+        rights::{self, command},
     },
 };
 

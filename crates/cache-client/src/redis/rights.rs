@@ -4,22 +4,20 @@ use std::time::Duration;
 
 use redis::{Cmd, Value, cmd};
 
-use crate::{
-    Error, Result,
-    redis::{
-        answer::read,
-        failure::{Request, said},
-        link::{Effect, Link},
-    },
+use super::{
+    answer::read,
+    failure::{Request, said},
+    link::{Effect, Link},
 };
+use crate::{Error, Result};
 
 /// A key that nobody has, so that questions about it cost nothing.
-pub(super) const NO_KEY: &str = "larder:probe:no-such-key";
+pub(crate) const NO_KEY: &str = "larder:probe:no-such-key";
 
 /// Asks whether the server has a command (COMMAND INFO, Redis 2.8.13) and lets this user run it (ACL DRYRUN, Redis 7.0).
 ///
 /// What cannot be found out, because the user may not ask either, is let through: the command itself will tell.
-pub(super) async fn may_run(link: &dyn Link, words: &[&str]) -> Result<()> {
+pub(crate) async fn may_run(link: &dyn Link, words: &[&str]) -> Result<()> {
     let name = words.first().copied().unwrap_or_default();
     let node = link.node();
     if let Some(Value::Array(found)) = ask(link, &["COMMAND", "INFO", name]).await?
@@ -48,7 +46,7 @@ pub(super) async fn may_run(link: &dyn Link, words: &[&str]) -> Result<()> {
 }
 
 /// Tells whether a question about a key that is not there may be asked.
-pub(super) async fn may_ask(link: &dyn Link, words: &[&str]) -> Result<bool> {
+pub(crate) async fn may_ask(link: &dyn Link, words: &[&str]) -> Result<bool> {
     match link.run(command(words), Effect::Read).await {
         Ok(_) | Err(Error::Server { .. }) => Ok(true),
         Err(error) if error.is_elsewhere() => Ok(true),
@@ -58,7 +56,7 @@ pub(super) async fn may_ask(link: &dyn Link, words: &[&str]) -> Result<bool> {
 }
 
 /// An answer; `None` where the server does not give one to this user.
-pub(super) async fn ask(link: &dyn Link, words: &[&str]) -> Result<Option<Value>> {
+pub(crate) async fn ask(link: &dyn Link, words: &[&str]) -> Result<Option<Value>> {
     match link.run(command(words), Effect::Read).await {
         Ok(answer) => Ok(Some(answer)),
         Err(Error::Server { .. }) => Ok(None),
@@ -67,7 +65,7 @@ pub(super) async fn ask(link: &dyn Link, words: &[&str]) -> Result<Option<Value>
     }
 }
 
-pub(super) fn command(words: &[&str]) -> Cmd {
+pub(crate) fn command(words: &[&str]) -> Cmd {
     let mut command = cmd(words.first().copied().unwrap_or_default());
     command.arg(words.get(1..).unwrap_or_default());
     command

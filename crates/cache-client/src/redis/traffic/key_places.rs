@@ -1,0 +1,335 @@
+//! Which words of a command are keys.
+
+use std::collections::HashMap;
+
+use redis::{FromRedisValue, Value};
+
+/// Where the keys of each command stand, as the server itself says it (COMMAND): by key specifications since Redis 7.0, and by first key,
+/// last key and step before.
+#[derive(Debug, Default)]
+pub(super) struct KeyPlaces(HashMap<String, Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    places: Vec<Place>,
+    writes: bool,
+}
+
+/// Where to begin, and which words from there on are keys.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    begin: Begin,
+    find: Find,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Begin {
+    /// At this word, the name being the first.
+    At(usize),
+    /// Behind this word, which is looked for from there on; from the end back where that is negative.
+    Behind(String, i64),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Find {
+    /// Every so-manieth up to the last one, which counts from the beginning, or from the end where it is negative. Of what is left only
+    /// the so-manieth part is keys.
+    Range { last: i64, step: usize, part: usize },
+    /// As many as this word says.
+    Counted { count_at: usize, first: usize, step: usize },
+}
+
+impl KeyPlaces {
+    /// Reads what COMMAND answers. What is not understood is left out.
+    pub(super) fn read(answer: Value) -> Self {
+        let mut places = Self::default();
+        for command in items(answer) {
+            places.add(command);
+        }
+        places
+    }
+
+    fn add(&mut self, command: Value) {
+        let mut parts = items(command).into_iter();
+        let Some(name) = parts.next().and_then(text) else { return };
+        // Arity.
+        parts.next();
+        let flags = parts.next().map(items).unwrap_or_default();
+        let writes = flags.into_iter().filter_map(text).any(|flag| flag == "write");
+        let [first, last, step] = [(); 3].map(|()| parts.next().and_then(number).unwrap_or(0));
+        // Categories and tips.
+        let specifications = parts.nth(2);
+        let places = match specifications {
+            Some(list) => items(list).into_iter().filter_map(Place::read).collect(),
+            None => Place::of_positions(first, last, step).into_iter().collect(),
+        };
+        parts.next().map(items).unwrap_or_default().into_iter().for_each(|command| self.add(command));
+        self.0.insert(name.to_lowercase(), Known { places, writes });
+    }
+
+    /// Returns the words of a command that are keys, and whether it may change them. Of a command that is not whole what stands at
+    /// its end is not known.
+    pub(super) fn keys<'w>(&self, words: &'w [Vec<u8>], is_whole: bool) -> (Vec<&'w [u8]>, bool) {
+        let Some(known) = self.of(words) else { return (Vec::new(), false) };
+        let keys = known.places.iter().flat_map(|place| place.keys(words, is_whole));
+        (keys.collect(), known.writes)
+    }
+
+    fn of(&self, words: &[Vec<u8>]) -> Option<&Known> {
+        let word = |at: usize| words.get(at).map(|word| String::from_utf8_lossy(word).to_lowercase());
+        let name = word(0)?;
+        word(1).and_then(|second| self.0.get(&format!("{name}|{second}"))).or_else(|| self.0.get(&name))
+    }
+}
+
+impl Place {
+    fn of_positions(first: i64, last: i64, step: i64) -> Option<Self> {
+        let begin = usize::try_from(first).ok().filter(|first| *first > 0)?;
+        let last = if last < 0 { last } else { last - first };
+        let step = usize::try_from(step).unwrap_or(1).max(1);
+        Some(Self { begin: Begin::At(begin), find: Find::Range { last, step, part: 0 } })
+    }
+
+    fn read(specification: Value) -> Option<Self> {
+        let mut fields = fields(specification);
+        let flags = fields.remove("flags").map(items).unwrap_or_default();
+        if flags.into_iter().filter_map(text).any(|flag| flag.eq_ignore_ascii_case("not_key")) {
+            return None;
+        }
+        let (kind, mut by) = kind(fields.remove("begin_search")?)?;
+        let begin = match kind.as_str() {
+            "index" => Begin::At(by.remove("index").and_then(place)?),
+            "keyword" => {
+                Begin::Behind(by.remove("keyword").and_then(text)?, by.remove("startfrom").and_then(number)?)
+            }
+            _ => return None,
+        };
+        let (kind, mut by) = self::kind(fields.remove("find_keys")?)?;
+        let step = by.remove("keystep").and_then(place).unwrap_or(1).max(1);
+        let find = match kind.as_str() {
+            "range" => Find::Range {
+                last: by.remove("lastkey").and_then(number)?,
+                step,
+                part: by.remove("limit").and_then(place).unwrap_or(0),
+            },
+            "keynum" => Find::Counted {
+                count_at: by.remove("keynumidx").and_then(place)?,
+                first: by.remove("firstkey").and_then(place)?,
+                step,
+            },
+            _ => return None,
+        };
+        Some(Self { begin, find })
+    }
+
+    fn keys<'w>(&self, words: &'w [Vec<u8>], is_whole: bool) -> Vec<&'w [u8]> {
+        let Some(begin) = self.begin.find(words) else { return Vec::new() };
+        let Some((first, end, step)) = self.find.range(words, begin, is_whole) else { return Vec::new() };
+        let found = words.get(first..end.min(words.len())).unwrap_or_default();
+        found.iter().step_by(step).map(Vec::as_slice).collect()
+    }
+}
+
+impl Begin {
+    fn find(&self, words: &[Vec<u8>]) -> Option<usize> {
+        match self {
+            Self::At(at) => Some(*at),
+            Self::Behind(keyword, from) => {
+                let is_it = |word: &Vec<u8>| word.eq_ignore_ascii_case(keyword.as_bytes());
+                if let Ok(from) = usize::try_from(*from) {
+                    return Some(words.get(from..)?.iter().position(is_it)? + from + 1);
+                }
+                let back = usize::try_from(from.unsigned_abs()).ok()?;
+                let end = words.len().checked_sub(back)? + 1;
+                Some(words[..end].iter().rposition(is_it)? + 1)
+            }
+        }
+    }
+}
+
+impl Find {
+    /// The first key, the end of the keys, and the step between them.
+    fn range(&self, words: &[Vec<u8>], begin: usize, is_whole: bool) -> Option<(usize, usize, usize)> {
+        match *self {
+            Self::Range { part, .. } if part > 1 && !is_whole => None,
+            Self::Range { last, step, part } => {
+                let end = match usize::try_from(last) {
+                    Ok(last) => begin + last + 1,
+                    // Where the end was cut off, the words that stand behind the keys are not there.
+                    Err(_) if !is_whole => words.len(),
+                    Err(_) if part > 1 => begin + words.len().checked_sub(begin)? / part,
+                    Err(_) => (words.len() + 1).checked_sub(usize::try_from(last.unsigned_abs()).ok()?)?,
+                };
+                Some((begin, end, step))
+            }
+            Self::Counted { count_at, first, step } => {
+                let count = std::str::from_utf8(words.get(begin.checked_add(count_at)?)?).ok()?;
+                let count: usize = count.parse().ok()?;
+                let first = begin.checked_add(first)?;
+                Some((first, first.checked_add(count.checked_mul(step)?)?, step))
+            }
+        }
+    }
+}
+
+/// The kind of a search, and what it goes by.
+fn kind(search: Value) -> Option<(String, HashMap<String, Value>)> {
+    let mut search = fields(search);
+    Some((search.remove("type").and_then(text)?, search.remove("spec").map(fields)?))
+}
+
+fn fields(value: Value) -> HashMap<String, Value> {
+    let pairs: Vec<(Value, Value)> = match value {
+        Value::Map(pairs) => pairs,
+        list => {
+            let mut list = items(list).into_iter();
+            std::iter::from_fn(|| Some((list.next()?, list.next()?))).collect()
+        }
+    };
+    pairs.into_iter().filter_map(|(name, value)| Some((text(name)?, value))).collect()
+}
+
+fn items(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) | Value::Set(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    String::from_redis_value(value).ok()
+}
+
+fn number(value: Value) -> Option<i64> {
+    i64::from_redis_value(value).ok()
+}
+
+fn place(value: Value) -> Option<usize> {
+    number(value).and_then(|number| usize::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn list(words: &[&str]) -> Value {
+        let items = words.iter().map(|text| text.parse().map_or_else(|_| word(text), Value::Int));
+        Value::Array(items.collect())
+    }
+
+    fn search(kind: &str, by: &[&str]) -> Value {
+        Value::Array(vec![word("type"), word(kind), word("spec"), list(by)])
+    }
+
+    fn specified(name: &str, flags: &[&str], specifications: Vec<Value>, under: Vec<Value>) -> Value {
+        let empty = || Value::Array(Vec::new());
+        Value::Array(vec![
+            word(name),
+            Value::Int(-2),
+            list(flags),
+            Value::Int(0),
+            Value::Int(0),
+            Value::Int(0),
+            empty(),
+            empty(),
+            Value::Array(specifications),
+            Value::Array(under),
+        ])
+    }
+
+    fn specification(begin: Value, find: Value) -> Value {
+        let flags = list(&["RO", "access"]);
+        Value::Array(vec![word("flags"), flags, word("begin_search"), begin, word("find_keys"), find])
+    }
+
+    fn places() -> KeyPlaces {
+        let at = |index: &str| search("index", &["index", index]);
+        let range = |last: &str, step: &str, limit: &str| {
+            search("range", &["lastkey", last, "keystep", step, "limit", limit])
+        };
+        let counted = |first: &str| search("keynum", &["keynumidx", "0", "firstkey", first, "keystep", "1"]);
+        let one = |begin, find| vec![specification(begin, find)];
+        let streams = search("keyword", &["keyword", "STREAMS", "startfrom", "1"]);
+        let last_keys = search("keyword", &["keyword", "KEYS", "startfrom", "-2"]);
+        let old = Value::Array(vec![
+            word("mset"),
+            Value::Int(-3),
+            list(&["write"]),
+            Value::Int(1),
+            Value::Int(-1),
+            Value::Int(2),
+        ]);
+        let encoding = specified("object|encoding", &[], one(at("2"), range("0", "1", "0")), Vec::new());
+        KeyPlaces::read(Value::Array(vec![
+            specified("get", &["readonly"], one(at("1"), range("0", "1", "0")), Vec::new()),
+            specified("del", &["write"], one(at("1"), range("-1", "1", "0")), Vec::new()),
+            specified("blpop", &["write"], one(at("1"), range("-2", "1", "0")), Vec::new()),
+            specified("eval", &[], one(at("2"), counted("1")), Vec::new()),
+            specified("xread", &[], one(streams, range("-1", "1", "2")), Vec::new()),
+            specified("migrate", &[], one(last_keys, range("-1", "1", "0")), Vec::new()),
+            specified("object", &[], Vec::new(), vec![encoding]),
+            specified("ping", &[], Vec::new(), Vec::new()),
+            old,
+            Value::Nil,
+        ]))
+    }
+
+    fn keys(line: &str, is_whole: bool) -> (String, bool) {
+        let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let places = places();
+        let (keys, writes) = places.keys(&words, is_whole);
+        (keys.iter().map(|key| String::from_utf8_lossy(key)).collect::<Vec<_>>().join(" "), writes)
+    }
+
+    #[test]
+    fn keys_stand_where_the_server_says() {
+        for (line, expected, writes) in [
+            ("GET a", "a", false),
+            ("del a b c", "a b c", true),
+            ("mset a 1 b 2", "a b", true),
+            ("blpop a b 0", "a b", true),
+            ("eval script 2 a b argument", "a b", false),
+            ("eval script 0 argument", "", false),
+            ("xread count 1 STREAMS a b 0 0", "a b", false),
+            ("migrate h 1 k 0 5 keys a b", "a b", false),
+            ("migrate h 1 k 0 5 copy", "", false),
+            ("OBJECT encoding a", "a", false),
+            ("object help", "", false),
+            ("ping", "", false),
+            ("module.command a", "", false),
+        ] {
+            assert_eq!(keys(line, true), (expected.to_owned(), writes), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_has_no_keys() {
+        for line in [
+            "get",
+            "del",
+            "blpop",
+            "eval s",
+            "eval s x a",
+            "eval s 99 a",
+            "xread streams",
+            "xread a",
+            "migrate",
+        ] {
+            let found = keys(line, true).0;
+            assert!(found.len() <= 1, "{line}: {found}");
+        }
+        assert_eq!(keys(&format!("eval s {} a", usize::MAX), true).0, "");
+        assert!(KeyPlaces::read(Value::Nil).0.is_empty());
+    }
+
+    #[test]
+    fn of_a_command_that_is_cut_off_no_other_word_is_taken_for_a_key() {
+        assert_eq!(keys("mset a 1 b", false).0, "a b");
+        assert_eq!(keys("del a b", false).0, "a b");
+        assert_eq!(keys("xread streams a b 0", false).0, "");
+    }
+}
