@@ -31,6 +31,8 @@ pub struct TrafficSample {
     pub commands: u64,
     /// How long was looked, all rounds together.
     pub time: Duration,
+    /// In how many rounds.
+    pub rounds: u32,
     /// How often each key was named.
     pub uses: HashMap<UsedKey, KeyUses>,
     /// Uses of keys that are not in `uses`, because it held enough other keys already.
@@ -55,6 +57,9 @@ pub struct KeyUses {
     pub commands: u64,
     /// By commands that may change it.
     pub writes: u64,
+    /// In how many of the rounds.
+    pub rounds: u32,
+    last_round: u32,
 }
 
 impl Default for TrafficOptions {
@@ -84,6 +89,10 @@ impl TrafficSample {
         (!self.time.is_zero()).then(|| self.commands as f64 / self.time.as_secs_f64())
     }
 
+    pub(crate) fn begin_round(&mut self) {
+        self.rounds += 1;
+    }
+
     pub(crate) fn count(&mut self, database: u32, name: &[u8], is_write: bool) {
         let name = Bytes::copy_from_slice(name.get(..MOST_KEPT_BYTES).unwrap_or(name));
         let is_full = self.uses.len() >= MOST_KEYS;
@@ -96,6 +105,10 @@ impl TrafficSample {
         };
         uses.commands += 1;
         uses.writes += u64::from(is_write);
+        if uses.last_round != self.rounds {
+            uses.last_round = self.rounds;
+            uses.rounds += 1;
+        }
     }
 }
 
@@ -128,6 +141,18 @@ mod tests {
         assert_eq!(sample.per_second(), None);
         sample.time = Duration::from_millis(500);
         assert_eq!(sample.per_second(), Some(100.0));
+    }
+
+    #[test]
+    fn a_key_is_in_as_many_rounds_as_named_it() {
+        let mut sample = TrafficSample::default();
+        for names in [&["a", "b", "a"][..], &["a"], &["b", "b"], &["a"]] {
+            sample.begin_round();
+            names.iter().for_each(|name| sample.count(0, name.as_bytes(), false));
+        }
+        let rounds = sample.hottest(2).into_iter().map(|(_, uses)| (uses.commands, uses.rounds));
+        assert_eq!(rounds.collect::<Vec<_>>(), [(4, 3), (3, 2)]);
+        assert_eq!(sample.rounds, 4);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod diff;
 mod diff_table;
+mod hot;
 mod images;
 pub(crate) mod live;
 pub(crate) mod report;
@@ -33,6 +34,7 @@ pub(crate) struct KeysArgs {
 enum Action {
     Report(report::ReportArgs),
     Top(top::TopArgs),
+    Hot(hot::HotArgs),
     Diff(diff::DiffArgs),
 }
 
@@ -40,6 +42,7 @@ pub(crate) async fn run(args: &KeysArgs, global: &Global) -> Result<ExitCode> {
     match &args.action {
         Action::Report(args) => report::run(args, global).await,
         Action::Top(args) => top::run(args, global).await,
+        Action::Hot(args) => hot::run(args, global).await,
         Action::Diff(args) => diff::run(args, global).await,
     }
 }

@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
+use larder_cache_client::TrafficOptions;
 use larder_maintenance::{Job, JobReport, OptimizeError, OptimizeJob, OptimizeOptions, OptimizeSources};
 
 use crate::{
@@ -27,12 +28,18 @@ pub(crate) struct OptimizeArgs {
     /// Write no report
     #[arg(long)]
     no_report: bool,
+    /// Look at a sample of the commands of clients as well (MONITOR, for ten seconds), to tell hot keys
+    #[arg(long)]
+    sample_traffic: bool,
 }
 
 pub(crate) async fn run(args: &OptimizeArgs, settings: &Settings) -> Result<ExitCode> {
     let history = settings.series_to_read().await?;
     let mut options = settings.optimize();
     options.window = Duration::from_hours(24 * u64::from(args.days));
+    if args.sample_traffic {
+        options.traffic = Some(TrafficOptions::default());
+    }
     let sources = sources(settings, &history).await?;
     let mut job = OptimizeJob::new(sources, options);
     if !args.no_report {
@@ -77,6 +84,7 @@ impl Settings {
         let mut options = OptimizeOptions::default();
         options.thresholds = self.file.optimize.thresholds;
         options.timeout = self.timeout;
+        options.traffic = self.file.optimize.sample_traffic.then(TrafficOptions::default);
         options
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Audit {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Optimize {
+    pub(crate) sample_traffic: bool,
     pub(crate) thresholds: OptimizeThresholds,
 }
 

@@ -96,6 +96,8 @@ pub struct NodeHistory {
     pub policy: Option<String>,
     /// Commands of the slow log in the time that is looked at.
     pub slow_log: Observed<Vec<SlowCommand>>,
+    /// What clients ask for now.
+    pub traffic: Observed<Traffic>,
 }
 
 /// One entry of the slow log, without what it was about.
@@ -110,6 +112,36 @@ pub struct SlowCommand {
     pub arguments: usize,
     /// How long it ran on the server.
     pub duration: Duration,
+}
+
+/// A part of what clients asked one node for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// The commands that were seen.
+    pub commands: u64,
+    /// For how long.
+    pub time: Duration,
+    /// In how many rounds.
+    pub rounds: u32,
+    /// The keys that were named most, hottest first.
+    pub hottest: Vec<HotKey>,
+}
+
+/// A key that clients ask for often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HotKey {
+    /// Its name, as people read it.
+    pub key: String,
+    /// The number of its database.
+    pub database: u32,
+    /// The commands that named it.
+    pub commands: u64,
+    /// Those among them that may change it.
+    pub writes: u64,
+    /// The rounds in which it was named.
+    pub rounds: u32,
 }
 
 /// One family of keys, as it was seen last.
@@ -176,6 +208,7 @@ impl NodeHistory {
             connections: Rates::default(),
             policy: None,
             slow_log: Observed::skipped("the live server was not asked"),
+            traffic: Observed::skipped("the live server was not asked"),
         }
     }
 
@@ -196,6 +229,21 @@ impl SlowCommand {
     /// Records an entry.
     pub fn new(at: DateTime<Utc>, command: impl Into<String>, arguments: usize, duration: Duration) -> Self {
         Self { at, command: command.into(), arguments, duration }
+    }
+}
+
+impl Traffic {
+    /// Records how much was seen, and for how long; no key yet.
+    #[must_use]
+    pub fn new(commands: u64, time: Duration, rounds: u32) -> Self {
+        Self { commands, time, rounds, hottest: Vec::new() }
+    }
+}
+
+impl HotKey {
+    /// Records a key that was read by so many commands in so many rounds.
+    pub fn new(key: impl Into<String>, commands: u64, rounds: u32) -> Self {
+        Self { key: key.into(), database: 0, commands, writes: 0, rounds }
     }
 }
 

@@ -27,16 +27,10 @@ pub(super) fn judge(families: &[FamilyUse]) -> Vec<Finding> {
     longer.chain(families.iter().filter_map(big_keys)).collect()
 }
 
-/// Says what of the keys is not in a history.
-pub(super) fn unseen(families: &[FamilyUse]) -> Vec<Skipped> {
-    let mut skipped = Vec::new();
-    if families.is_empty() {
-        let reason = "no key report is in the history; `larder keys report --store` puts one there";
-        skipped.push(Skipped::new("families of keys", reason));
-    }
-    let reason = "the history does not tell how often single keys are asked for";
-    skipped.push(Skipped::new("hot keys", reason));
-    skipped
+/// Says that there are no families to judge.
+pub(super) fn unseen(families: &[FamilyUse]) -> Option<Skipped> {
+    let reason = "no key report is in the history; `larder keys report --store` puts one there";
+    families.is_empty().then(|| Skipped::new("families of keys", reason))
 }
 
 fn longer_than_use(family: &FamilyUse, usual: f64, all: f64) -> Option<Finding> {

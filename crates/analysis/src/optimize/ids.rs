@@ -17,6 +17,7 @@ finding_ids! {
     EXPIRY_BURSTS = "optimize.expiry_bursts";
     FRAGMENTATION = "optimize.fragmentation";
     HIT_RATE_LOW = "optimize.hit_rate_low";
+    HOT_KEYS = "optimize.hot_keys";
     LATENCY_HIGH = "optimize.latency_high";
     MEMORY_PRESSURE = "optimize.memory_pressure";
     NO_MEMORY_LIMIT = "optimize.no_memory_limit";

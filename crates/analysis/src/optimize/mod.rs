@@ -3,6 +3,7 @@
 mod analyses;
 mod facts;
 mod families;
+mod hot_keys;
 mod ids;
 mod memory;
 mod notes;
@@ -16,7 +17,7 @@ use larder_metrics_model::Skipped;
 use serde::Serialize;
 
 pub use analyses::{Analysis, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, NoData, OperationAnalysis};
-pub use facts::{FamilyUse, NodeHistory, OptimizeFacts, SlowCommand, Watched};
+pub use facts::{FamilyUse, HotKey, NodeHistory, OptimizeFacts, SlowCommand, Traffic, Watched};
 pub use ids::optimize_finding_ids;
 pub use recommend::{Priority, Recommendation};
 pub use thresholds::{Milliseconds, OptimizeThresholds};
@@ -91,6 +92,7 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
     for node in &facts.nodes {
         findings.extend(memory::judge(node, thresholds));
         findings.extend(traffic::judge(node, thresholds));
+        findings.extend(hot_keys::judge(node, thresholds));
         if let Some(reason) = node.slow_log.why_unknown() {
             skipped.push(Skipped::new(format!("slow log of {}", node.node), reason));
         }
@@ -99,6 +101,7 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
     let figures = unusual::figures(facts);
     findings.extend(unusual::judge(&figures, facts, &mut notes));
     skipped.extend(families::unseen(&facts.families));
+    skipped.extend(facts.nodes.iter().filter_map(hot_keys::unseen));
     findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
     Optimization {
         hit_rate_analysis: hit_rate,

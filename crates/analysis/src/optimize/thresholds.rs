@@ -24,6 +24,8 @@ pub struct OptimizeThresholds {
     pub memory_pressure: Ratio,
     /// Share of the keys that may be evicted in a day.
     pub evicted_share_a_day: Ratio,
+    /// Share of a node's commands from which one key is hot.
+    pub hot_key_share: Ratio,
 }
 
 /// A time in milliseconds: finite, and not negative.
@@ -69,6 +71,7 @@ impl Default for OptimizeThresholds {
             latency_target_ms: Milliseconds(25.0),
             memory_pressure: percent(85),
             evicted_share_a_day: percent(10),
+            hot_key_share: percent(10),
         }
     }
 }

@@ -114,7 +114,7 @@ fn add(facts: &mut OptimizeFacts, answers: Vec<Answers>) -> Vec<String> {
 }
 
 /// A node that is not in the history has a slow log all the same.
-fn of_node<'a>(nodes: &'a mut Vec<NodeHistory>, node: &NodeAddress) -> &'a mut NodeHistory {
+pub(super) fn of_node<'a>(nodes: &'a mut Vec<NodeHistory>, node: &NodeAddress) -> &'a mut NodeHistory {
     let place = nodes.iter().position(|known| known.node == *node).unwrap_or(nodes.len());
     if place == nodes.len() {
         nodes.push(NodeHistory::unseen(node.clone()));

@@ -6,11 +6,13 @@ mod job;
 mod live;
 mod page;
 mod sources;
+mod traffic;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use larder_analysis::{Optimization, OptimizeFacts, OptimizeThresholds, optimize};
+use larder_cache_client::TrafficOptions;
 
 pub use job::OptimizeJob;
 pub use page::optimization_page;
@@ -28,6 +30,8 @@ pub struct OptimizeOptions {
     pub thresholds: OptimizeThresholds,
     /// How long the live servers are waited for; 2 seconds.
     pub timeout: Duration,
+    /// How much of the traffic of the live servers is looked at (MONITOR), to tell hot keys; none where it is `None`, as is usual.
+    pub traffic: Option<TrafficOptions>,
 }
 
 /// What would make a cache better, and what went wrong when that was looked for.
@@ -49,6 +53,7 @@ impl Default for OptimizeOptions {
             window: Duration::from_hours(7 * 24),
             thresholds: OptimizeThresholds::default(),
             timeout: Duration::from_secs(2),
+            traffic: None,
         }
     }
 }
@@ -77,6 +82,7 @@ pub async fn check_optimize(
         );
     }
     problems.extend(live::look(&mut facts, &sources.live, options.timeout).await);
+    problems.extend(traffic::look(&mut facts, &sources.live, options.traffic, options.timeout).await);
     let status = status(&facts, is_empty, &problems);
     Ok(OptimizeOutcome { optimization: optimize(&facts, &options.thresholds), status, problems })
 }

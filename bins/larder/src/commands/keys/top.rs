@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use larder_cache_client::{CacheClient, KeyBatch, KeyFields, KeyRecord, Ttl};
-use larder_keyspace::{BigKey, Biggest, BytesSource, NotSeen, TopKeys, Wanted};
+use larder_keyspace::{BigKey, Biggest, BytesSource, KeyName, NotSeen, TopKeys, Wanted};
 use larder_metrics_model::Skipped;
 use serde_json::json;
 
@@ -235,9 +235,16 @@ fn keys(order: &str, keys: &[BigKey]) -> String {
 
 /// A long name is cut, and its length is said; `--output json` has more of it.
 fn name(key: &BigKey) -> String {
-    let shown = key.key.to_string();
+    let shown = shortened(&key.key);
+    let is_cut = key.key.to_string().chars().nth(MOST_SHOWN).is_some();
+    if is_cut { format!("{shown} ({} bytes)", key.key_bytes) } else { shown }
+}
+
+/// A name as far as a table has room for it.
+pub(super) fn shortened(name: &KeyName) -> String {
+    let shown = name.to_string();
     match shown.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{}… ({} bytes)", &shown[..end], key.key_bytes),
+        Some((end, _)) => format!("{}…", &shown[..end]),
         None if shown.is_empty() => "(empty)".to_owned(),
         None => shown,
     }

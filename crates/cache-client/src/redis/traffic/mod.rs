@@ -65,6 +65,7 @@ impl RedisTraffic {
         let begun = Instant::now();
         for round in 0..rounds {
             let until = begun + each * (round + 1);
+            sample.begin_round();
             let enough = options.commands.min(sample.commands + commands);
             Round::open(dialer, endpoint, until).await?.count(&places, enough, &mut sample).await?;
             if round + 1 < rounds {

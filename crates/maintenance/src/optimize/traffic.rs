@@ -1,0 +1,87 @@
+//! What clients ask the servers for now.
+
+use std::time::Duration;
+
+use larder_analysis::{HotKey, OptimizeFacts, Traffic};
+use larder_cache_client::{CacheClient, TrafficOptions, TrafficSample};
+use larder_keyspace::KeyName;
+use larder_metrics_model::{Failure, NodeAddress, Observed};
+
+use super::live::of_node;
+use crate::deadline::{Deadline, observed};
+
+/// So many keys of each node are judged: no more of them can each have a tenth of the commands, where each command names one.
+const MOST_KEYS: usize = 10;
+/// Of a long name so many characters are told.
+const MOST_TOLD: usize = 200;
+const UNASKED: &str = "the commands of clients were not looked at; `larder optimize --sample-traffic` does, and so does `larder keys hot`";
+
+/// Adds what clients ask for to the facts, and returns what went wrong.
+pub(super) async fn look(
+    facts: &mut OptimizeFacts,
+    live: &Observed<CacheClient>,
+    options: Option<TrafficOptions>,
+    timeout: Duration,
+) -> Vec<String> {
+    let (Some(options), Observed::Known(client)) = (options, live) else {
+        let why = if options.is_none() { UNASKED } else { live.why_unknown().unwrap_or_default() };
+        say_unseen(facts, &Observed::skipped(why));
+        return Vec::new();
+    };
+    let name = NodeAddress::new(client.name());
+    let deadline = Deadline::after(options.time + timeout);
+    match deadline.wait(&name, client.sample_traffic(&options)).await {
+        Ok(samples) => samples.into_iter().filter_map(|(node, sample)| add(facts, &node, sample)).collect(),
+        Err(error) if error.is_blocked() => {
+            say_unseen(facts, &Observed::skipped(error.with_causes()));
+            Vec::new()
+        }
+        Err(error) => {
+            let failure = Failure::new(error.failure_kind(), error.with_causes());
+            let problem = format!("the traffic cannot be looked at: {}", failure.reason);
+            say_unseen(facts, &Observed::Failed(failure));
+            vec![problem]
+        }
+    }
+}
+
+fn say_unseen(facts: &mut OptimizeFacts, why: &Observed<Traffic>) {
+    for node in &mut facts.nodes {
+        node.traffic = why.clone();
+    }
+}
+
+fn add(
+    facts: &mut OptimizeFacts,
+    node: &NodeAddress,
+    sample: larder_cache_client::Result<TrafficSample>,
+) -> Option<String> {
+    let sample = observed(sample);
+    let problem = match &sample {
+        Observed::Failed(failure) => {
+            Some(format!("the traffic of {node} cannot be looked at: {}", failure.reason))
+        }
+        _ => None,
+    };
+    of_node(&mut facts.nodes, node).traffic = sample.map(|sample| traffic(&sample));
+    facts.nodes.sort_by(|one, other| one.node.cmp(&other.node));
+    problem
+}
+
+fn traffic(sample: &TrafficSample) -> Traffic {
+    let mut traffic = Traffic::new(sample.commands, sample.time, sample.rounds);
+    for (key, uses) in sample.hottest(MOST_KEYS) {
+        let mut hot = HotKey::new(told(&key.name), uses.commands, uses.rounds);
+        (hot.database, hot.writes) = (key.database, uses.writes);
+        traffic.hottest.push(hot);
+    }
+    traffic
+}
+
+fn told(name: &[u8]) -> String {
+    let shown = KeyName::new(name).to_string();
+    match shown.char_indices().nth(MOST_TOLD) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
+}
