@@ -119,6 +119,28 @@ async fn the_line_for_keys_on_a_server_suffices() {
 }
 
 #[tokio::test]
+async fn the_line_for_hot_keys_suffices() {
+    on_every_server(async |program| {
+        let cluster = TestCluster::start(program, 0)?;
+        let server = TestServer::start(program)?;
+        let rights = rights("`keys hot`, and")?;
+        let more = [rights.clone(), more_rights("`keys hot` on a cluster")?].concat();
+        for one in cluster.servers.iter().chain([&server]) {
+            allow(one, if one.node() == server.node() { &rights } else { &more })?;
+        }
+        for url in [server.url(), cluster.url()] {
+            logged_in(&url).ends(0, &["keys", "hot", "--for", "1s"])?;
+        }
+        for one in cluster.servers.iter().chain([&server]) {
+            let refused = refused(one)?;
+            ensure!(refused.is_empty(), "{} refused {refused:?}", one.node());
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_line_for_images_suffices() {
     on_every_server(async |program| {
         let cluster = TestCluster::start(program, 0)?;

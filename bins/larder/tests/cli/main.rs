@@ -13,6 +13,7 @@ mod embedded;
 mod faults;
 mod health;
 mod keys;
+mod keys_hot;
 mod keys_live;
 mod larder;
 mod metrics;

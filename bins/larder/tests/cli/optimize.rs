@@ -117,7 +117,7 @@ async fn a_history_and_a_live_server_give_findings_and_a_report() {
         {
             people.says(words)?;
         }
-        people.says("hot keys: the history does not tell how often single keys are asked for")
+        people.says("the commands of clients were not looked at; `larder optimize --sample-traffic` does")
     })
     .await;
 }

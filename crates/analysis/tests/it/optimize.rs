@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
-    FamilyUse, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand, Surroundings,
-    TimeSeries, optimize, optimize_finding_ids, rates,
+    FamilyUse, HotKey, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand,
+    Surroundings, TimeSeries, Traffic, optimize, optimize_finding_ids, rates,
 };
 use larder_metrics_model::{NodeAddress, Observed};
 
@@ -278,6 +278,69 @@ fn slow_commands_are_grouped_by_command_and_shape() {
         "KEYS with 1 argument is in the slow log 2 times, at most for 120.0 ms and together for 200.0 ms."
     );
     assert!(judged.findings[0].recommendation.contains("SCAN"));
+}
+
+/// One key of a sample of this many commands in four seconds and ten rounds.
+fn sampled(commands: u64, uses: u64, rounds: u32, writes: u64) -> Optimization {
+    let mut facts = facts();
+    let mut traffic = Traffic::new(commands, Duration::from_secs(4), 10);
+    let mut key = HotKey::new("user:7", uses, rounds);
+    key.writes = writes;
+    traffic.hottest = vec![key];
+    facts.nodes[0].traffic = Observed::Known(traffic);
+    judged(&facts)
+}
+
+#[test]
+fn a_key_is_hot_where_the_sample_is_sure_of_it() {
+    let is_hot = |commands, uses, rounds| {
+        sampled(commands, uses, rounds, 0)
+            .findings
+            .iter()
+            .any(|finding| finding.id.as_str() == "optimize.hot_keys")
+    };
+    for (commands, uses, rounds, expected) in [
+        (10_000, 6_000, 10, true),
+        (10_000, 1_100, 10, true),
+        (10_000, 1_040, 10, false),
+        (10_000, 999, 10, false),
+        (10_000, 6_000, 5, true),
+        (10_000, 6_000, 4, false),
+        (1_000, 500, 10, true),
+        (1_000, 390, 10, false),
+        (99, 99, 10, false),
+        (0, 0, 0, false),
+    ] {
+        assert_eq!(is_hot(commands, uses, rounds), expected, "{uses} of {commands} in {rounds} rounds");
+    }
+}
+
+#[test]
+fn a_hot_key_is_told_with_what_would_help() {
+    let read = &sampled(10_000, 4_000, 9, 400).findings[0];
+    assert_eq!(
+        read.message,
+        "40.0 % of the commands name the key user:7: about 1000 a second, 10.0 % of them may change it."
+    );
+    assert!(
+        read.recommendation.contains("near cache")
+            && read.expected_effect.as_deref().is_some_and(|effect| effect.contains(" 900 ")),
+        "{read:?}"
+    );
+    let written = &sampled(10_000, 6_000, 10, 5_500).findings[0];
+    assert_eq!(written.severity, larder_analysis::Severity::Warning);
+    assert!(written.recommendation.contains("Collect the changes"), "{written:?}");
+}
+
+#[test]
+fn hot_keys_that_cannot_be_told_are_skipped_with_the_reason() {
+    let reason = |found: &Optimization| {
+        let hot = found.skipped.iter().find(|skipped| skipped.what == "hot keys of a:1");
+        hot.map(|skipped| skipped.reason.clone())
+    };
+    assert_eq!(reason(&judged(&facts())).as_deref(), Some("the live server was not asked"));
+    assert_eq!(reason(&sampled(3, 1, 1, 0)).as_deref(), Some("3 commands in 4.0 s; it takes 100 to tell"));
+    assert_eq!(reason(&sampled(100, 1, 1, 0)), None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use larder_cache_client::{Capability, ConnectOptions, KeyUses, TrafficOptions, TrafficSample, open};
-use larder_test_support::{TestCluster, TestServer, on_every_server};
+use larder_test_support::{TestCluster, TestServer, on_every_server_at_once};
 use redis::{Commands, Connection};
 
 /// Valkey 8.1 tells quotes and backslashes in a way that cannot be read for sure.
@@ -51,9 +51,9 @@ fn ask(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_are_counted_in_commands_of_every_form() {
-    on_every_server(async |program| {
+#[test]
+fn keys_are_counted_in_commands_of_every_form() {
+    on_every_server_at_once(async |program| {
         let server = TestServer::start(program)?;
         let client = open(&server.url().parse()?, &ConnectOptions::default()).await?;
         let mut connection = redis::Client::open(server.url())?.get_connection()?;
@@ -94,13 +94,12 @@ async fn keys_are_counted_in_commands_of_every_form() {
         ensure!(hottest.name == HOT && hottest.database == 0, "{hottest:?}");
         ensure!(is_left_alone(&server).await?, "it is looked at for ever");
         Ok(())
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_server_that_is_asked_nothing_is_looked_at_as_long_as_was_said() {
-    on_every_server(async |program| {
+#[test]
+fn a_server_that_is_asked_nothing_is_looked_at_as_long_as_was_said() {
+    on_every_server_at_once(async |program| {
         let server = TestServer::start(program)?;
         let client = open(&server.url().parse()?, &ConnectOptions::default()).await?;
         let begun = Instant::now();
@@ -110,13 +109,12 @@ async fn a_server_that_is_asked_nothing_is_looked_at_as_long_as_was_said() {
         ensure!(sample.time <= begun.elapsed() && sample.time >= Duration::from_millis(200), "{sample:?}");
         ensure!(is_left_alone(&server).await?, "it is looked at for ever");
         Ok(())
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn who_may_not_look_is_told_so() {
-    on_every_server(async |program| {
+#[test]
+fn who_may_not_look_is_told_so() {
+    on_every_server_at_once(async |program| {
         let server = TestServer::builder(program)
             .user("user blind on >pass ~* +@all -monitor")
             .user("user ignorant on >pass ~* +@all -command")
@@ -136,15 +134,20 @@ async fn who_may_not_look_is_told_so() {
         let samples = owned.sample_traffic(&TrafficOptions::default()).await?;
         ensure!(samples[0].1.as_ref().is_err_and(larder_cache_client::Error::is_blocked), "{samples:?}");
         Ok(())
-    })
-    .await;
-    let embedded = open(&"memory:sample".parse().unwrap(), &ConnectOptions::default()).await.unwrap();
-    assert!(embedded.sample_traffic(&TrafficOptions::default()).await.unwrap_err().is_blocked());
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_primary_of_a_cluster_is_looked_at() {
-    on_every_server(async |program| {
+#[tokio::test]
+async fn an_embedded_cache_has_no_traffic() -> Result<()> {
+    let embedded = open(&"memory:sample".parse()?, &ConnectOptions::default()).await?;
+    let refused = embedded.sample_traffic(&TrafficOptions::default()).await;
+    ensure!(refused.is_err_and(|error| error.is_blocked()));
+    Ok(())
+}
+
+#[test]
+fn every_primary_of_a_cluster_is_looked_at() {
+    on_every_server_at_once(async |program| {
         let cluster = TestCluster::start(program, 0)?;
         let client = open(&cluster.url().parse()?, &ConnectOptions::default()).await?;
         let looking = options(100_000, Duration::from_millis(1_500), 3);
@@ -167,6 +170,5 @@ async fn every_primary_of_a_cluster_is_looked_at() {
             samples.iter().flat_map(|(_, sample)| sample.as_ref()).map(|one| one.uses.len()).sum();
         ensure!(sum == 30, "{sum} keys");
         Ok(())
-    })
-    .await;
+    });
 }
