@@ -148,7 +148,9 @@ mod tests {
         let mut sample = TrafficSample::default();
         for names in [&["a", "b", "a"][..], &["a"], &["b", "b"], &["a"]] {
             sample.begin_round();
-            names.iter().for_each(|name| sample.count(0, name.as_bytes(), false));
+            for name in names {
+                sample.count(0, name.as_bytes(), false);
+            }
         }
         let rounds = sample.hottest(2).into_iter().map(|(_, uses)| (uses.commands, uses.rounds));
         assert_eq!(rounds.collect::<Vec<_>>(), [(4, 3), (3, 2)]);

@@ -21,6 +21,16 @@ impl KeyName {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Returns the name as it is shown, and no more than so many characters of it before an ellipsis.
+    #[must_use]
+    pub fn shortened(&self, most: usize) -> String {
+        let shown = self.to_string();
+        match shown.char_indices().nth(most) {
+            Some((end, _)) => format!("{}…", &shown[..end]),
+            None => shown,
+        }
+    }
 }
 
 impl fmt::Display for KeyName {

@@ -71,17 +71,9 @@ fn add(
 fn traffic(sample: &TrafficSample) -> Traffic {
     let mut traffic = Traffic::new(sample.commands, sample.time, sample.rounds);
     for (key, uses) in sample.hottest(MOST_KEYS) {
-        let mut hot = HotKey::new(told(&key.name), uses.commands, uses.rounds);
+        let mut hot = HotKey::new(KeyName::new(&key.name).shortened(MOST_TOLD), uses.commands, uses.rounds);
         (hot.database, hot.writes) = (key.database, uses.writes);
         traffic.hottest.push(hot);
     }
     traffic
-}
-
-fn told(name: &[u8]) -> String {
-    let shown = KeyName::new(name).to_string();
-    match shown.char_indices().nth(MOST_TOLD) {
-        Some((end, _)) => format!("{}…", &shown[..end]),
-        None => shown,
-    }
 }

@@ -242,12 +242,7 @@ fn name(key: &BigKey) -> String {
 
 /// A name as far as a table has room for it.
 pub(super) fn shortened(name: &KeyName) -> String {
-    let shown = name.to_string();
-    match shown.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{}…", &shown[..end]),
-        None if shown.is_empty() => "(empty)".to_owned(),
-        None => shown,
-    }
+    if name.as_bytes().is_empty() { "(empty)".to_owned() } else { name.shortened(MOST_SHOWN) }
 }
 
 const MOST_SHOWN: usize = 200;

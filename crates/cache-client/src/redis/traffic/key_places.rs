@@ -60,7 +60,7 @@ impl KeyPlaces {
         // Categories and tips.
         let specifications = parts.nth(2);
         let places = match specifications {
-            Some(list) => items(list).into_iter().filter_map(Place::read).collect(),
+            Some(specified) => items(specified).into_iter().filter_map(Place::read).collect(),
             None => Place::of_positions(first, last, step).into_iter().collect(),
         };
         parts.next().map(items).unwrap_or_default().into_iter().for_each(|command| self.add(command));

@@ -96,10 +96,14 @@ mod tests {
                 0x07 => text.push_str("\\a"),
                 0x08 => text.push_str("\\b"),
                 b' '..=b'~' => text.push(char::from(*byte)),
-                other => text.push_str(&format!("\\x{other:02x}")),
+                other => text.push_str(&["\\x", &hex(*other)].concat()),
             }
         }
         text + "\""
+    }
+
+    fn hex(byte: u8) -> String {
+        format!("{byte:02x}")
     }
 
     #[test]
