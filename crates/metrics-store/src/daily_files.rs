@@ -1,5 +1,6 @@
 //! The guide's daily files, one JSON object a day.
 
+mod days_read;
 mod expiry;
 mod report;
 
@@ -9,6 +10,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use larder_metrics_model::{KeyspaceSnapshot, Scope, Snapshot};
 
+use self::days_read::{DaySeries, DaysRead, Stamp};
 use crate::{
     Appended, DailyRetention, Damage, Error, History, MetricsStore, Point, Query, Resolution, Result,
     RetentionOutcome, Series, SeriesName, SeriesQuery, Take, body,
@@ -36,11 +39,12 @@ const ZONES: Days = Days::new(1);
 /// A snapshot belongs to the day that its `date` begins with, which is the local day of whoever measured. The top level
 /// of the file is the newest snapshot of the day, as the guide's scripts expect it; earlier ones are in the field
 /// `earlier`. Of keyspace snapshots only the newest of a day is kept; `earlier` has those of other caches. The methods of
-/// this type block; those of [`MetricsStore`] do not.
+/// this type block; those of [`MetricsStore`] do not. Series are kept once a file was read, and read again where it has changed.
 #[derive(Clone, Debug)]
 pub struct DailyFiles {
     folder: Folder,
     retention: DailyRetention,
+    read: Arc<DaysRead>,
 }
 
 /// The snapshots of one daily file.
@@ -56,7 +60,7 @@ pub struct DayHistory<T = Snapshot> {
 impl DailyFiles {
     /// Names the folder. It is made when something is stored; one that is not there is an empty history.
     pub fn new(folder: impl Into<PathBuf>, retention: DailyRetention) -> Self {
-        Self { folder: Folder::new(folder.into()), retention }
+        Self { folder: Folder::new(folder.into()), retention, read: Arc::default() }
     }
 
     /// Returns the folder.
@@ -133,11 +137,11 @@ impl DailyFiles {
     /// As [`MetricsStore::series_names`].
     pub fn series_names_blocking(&self) -> Result<Vec<SeriesName>> {
         let mut names = BTreeSet::new();
-        for part in self.days()? {
-            part.history.snapshots.iter().for_each(|snapshot| add_names(snapshot, &mut names));
+        for day in self.folder.days(Snapshot::FILE)? {
+            names.extend(self.day_series::<Snapshot>(day).names().cloned());
         }
-        for part in self.keyspace_days()? {
-            part.history.snapshots.iter().for_each(|snapshot| add_names(snapshot, &mut names));
+        for day in self.folder.days(KeyspaceSnapshot::FILE)? {
+            names.extend(self.day_series::<KeyspaceSnapshot>(day).names().cloned());
         }
         Ok(names.into_iter().collect())
     }
@@ -189,9 +193,9 @@ impl DailyFiles {
         let widest = query.range(query.resolution.unwrap_or(Resolution::Daily));
         let (mut samples, mut damaged) = (Vec::new(), Vec::new());
         for day in self.days_between(T::FILE, widest.0, widest.1)? {
-            let part = self.day::<T>(day).history;
-            damaged.extend(part.damaged);
-            samples.extend(part.snapshots.iter().filter_map(|one| sample(one, query)));
+            let part = self.day_series::<T>(day);
+            damaged.extend_from_slice(&part.damaged);
+            samples.extend(part.wanted(query));
         }
         samples.sort_by_key(|(at, _)| *at);
         let (resolution, points) = match query.resolution {
@@ -242,6 +246,20 @@ impl DailyFiles {
             }
         };
         DayHistory { day, history }
+    }
+
+    /// A file that changes while it is read has another stamp the next time.
+    fn day_series<T: Measured>(&self, day: NaiveDate) -> Arc<DaySeries> {
+        let path = self.folder.file(T::FILE, day);
+        let stamp = Stamp::of(&path);
+        if let Some(known) = stamp.and_then(|stamp| self.read.get(&path, stamp)) {
+            return known;
+        }
+        let series = Arc::new(DaySeries::of(self.day::<T>(day)));
+        if let Some(stamp) = stamp {
+            self.read.keep(path, stamp, &series);
+        }
+        series
     }
 
     fn days_between(&self, kind: Dated, from: i64, until: i64) -> Result<Vec<NaiveDate>> {
@@ -300,13 +318,17 @@ fn day_of(snapshot: &impl Measured) -> Result<NaiveDate> {
     day.ok_or_else(|| Error::NoDay { date: snapshot.date().to_owned() })
 }
 
-fn add_names(snapshot: &impl Measured, names: &mut BTreeSet<SeriesName>) {
-    names.extend(snapshot.samples().iter().map(|sample| SeriesName {
-        cache: snapshot.cache().map(ToOwned::to_owned),
-        metric: sample.metric.name.to_owned(),
-        node: sample.node.cloned(),
-        family: sample.family.map(ToOwned::to_owned),
-    }));
+/// The figures of a snapshot, each with the name of its series.
+fn names_of(snapshot: &impl Measured) -> impl Iterator<Item = (SeriesName, f64)> {
+    snapshot.samples().into_iter().map(|sample| {
+        let name = SeriesName {
+            cache: snapshot.cache().map(ToOwned::to_owned),
+            metric: sample.metric.name.to_owned(),
+            node: sample.node.cloned(),
+            family: sample.family.map(ToOwned::to_owned),
+        };
+        (name, sample.value)
+    })
 }
 
 /// Tells whether the days that follow cannot add anything that would be taken.
@@ -322,18 +344,6 @@ fn is_enough<T>(take: Take, found: &[(i64, T)], next: NaiveDate) -> bool {
         }
     };
     count == 0 || (found.len() >= count && is_past)
-}
-
-fn sample(snapshot: &impl Measured, query: &SeriesQuery) -> Option<(i64, f64)> {
-    if query.cache.is_some() && query.cache.as_deref() != snapshot.cache() {
-        return None;
-    }
-    let samples = snapshot.samples();
-    let wanted = samples.iter().find(|sample| {
-        let of = (sample.metric.name, sample.node, sample.family);
-        of == (query.metric.as_str(), query.node.as_ref(), query.family.as_deref())
-    })?;
-    Some((moment::of(snapshot).ok()?, wanted.value))
 }
 
 fn points(samples: &[(i64, f64)], query: &SeriesQuery, resolution: Resolution) -> Vec<Point> {

@@ -14,6 +14,7 @@ mod import;
 mod older;
 mod processes;
 mod properties;
+mod read_again;
 mod read_only;
 mod retention;
 mod side_by_side;
