@@ -1,5 +1,7 @@
 //! `larder audit`: each misconfiguration on real servers, seen and mended.
 
+mod settings_file;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};

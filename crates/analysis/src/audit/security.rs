@@ -211,7 +211,7 @@ pub(super) fn with_list<T>(use_it: impl FnOnce(&AdvisoryList) -> T) -> Result<T,
     })
 }
 
-fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
+pub(super) fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
     node.info()?.identity.version.ok_or_else(|| "the server does not give its version".to_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use Severity::{Critical, Info, Warning};
 
-use super::{configuration as c, rule::AuditRule, security as s};
+use super::{configuration as c, rule::AuditRule, security as s, written as w};
 use crate::{FindingId, Severity};
 
 macro_rules! rules {
@@ -46,6 +46,8 @@ pub(super) const RULES: &[AuditRule] = rules![
     "audit.slow_log_off", Warning, c::slow_log_off, "Slow commands leave no trace.", "CONFIG GET slowlog-log-slower-than, slowlog-max-len", "CONFIG SET slowlog-log-slower-than 10000 and slowlog-max-len 128.", "SLOWLOG GET names them.", "None that is known.";
     "audit.checksum_off", Warning, c::checksum_off, "A damaged file is loaded as if it were sound.", "CONFIG GET rdbchecksum", "rdbchecksum yes, and restart.", "Damage is seen.", "A tenth more time for saving and loading.";
     "audit.failed_saves_ignored", Info, c::failed_saves_ignored, "Nobody notices that what is on disk gets old, unless someone watches it.", "CONFIG GET save, stop-writes-on-bgsave-error", "Leave it if `larder health` is watched; else CONFIG SET stop-writes-on-bgsave-error yes.", "A failed save is noticed.", "A full disk then stops writes.";
+    "audit.ignored_settings", Warning, w::ignored_settings, "Whoever wrote that counts on it.", "INFO server (config_file), the file itself, the list of deprecated settings", "Take it out of the file, and set what took its place.", "The file says what the server does.", "None that is known.";
+    "audit.deprecated_settings", Info, w::deprecated_settings, "A later version may refuse what is deprecated, and then does not start.", "INFO server (config_file), the file itself, the list of deprecated settings", "CONFIG REWRITE writes new names by itself, but not in included files; take out what has none.", "The next upgrade starts with this file.", "CONFIG REWRITE also writes down what CONFIG SET changed since the start.";
     "audit.open_files_short", Warning, c::open_files_short, "Connections fail before maxclients is reached.", "INFO clients, /proc/PID/limits", "Raise LimitNOFILE of the service, or lower maxclients.", "maxclients holds.", "None that is known.";
     "audit.huge_pages", Warning, c::huge_pages, "After a fork each write copies 2 MiB: latency and memory jump.", "/sys/kernel/mm/transparent_hugepage, CONFIG GET disable-thp", "Write madvise or never to it at each start of the machine.", "Forks cost less.", "Other programs on the machine may have used them.";
     "audit.overcommit", Warning, c::overcommit, "The kernel refuses the fork though most pages would be shared.", "/proc/sys/vm/overcommit_memory", "sysctl vm.overcommit_memory=1, and in /etc/sysctl.d.", "Saves and syncs do not fail for want of memory.", "The machine can promise more memory than it has.";
