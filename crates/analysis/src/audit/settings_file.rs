@@ -69,7 +69,7 @@ fn words(line: &str) -> Option<Vec<String>> {
     let mut rest = line.chars().peekable();
     let mut words = Vec::new();
     loop {
-        while rest.next_if(|letter| letter.is_ascii_whitespace()).is_some() {}
+        while rest.next_if(char::is_ascii_whitespace).is_some() {}
         if rest.peek().is_none() {
             return Some(words);
         }

@@ -80,8 +80,8 @@ fn conclude(file: &SettingsFile, found: &[Written<'_>], say: fn(usize, &str) -> 
     let unread =
         (!file.unread.is_empty()).then(|| format!("Not all of it was read: {}", file.unread.join("; ")));
     if found.is_empty() {
-        let fine = format!("none that is known in {}", counted(file.lines.len() as u64, "line"));
-        return unread.map_or(Ok(Judged::Fine(fine)), Err);
+        let seen = format!("none that is known in {}", counted(file.lines.len() as u64, "line"));
+        return unread.map_or(Ok(Judged::Fine(seen)), Err);
     }
     let mut named: Vec<String> = found.iter().take(NAMED).map(|one| one.briefly(&file.path)).collect();
     if found.len() > NAMED {
