@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn what_was_so_before_the_fork_is_so_in_every_valkey() {
+        use ServerLine::{Other, Redis, Valkey};
         let since = |name: &str, line, (major, minor, patch)| {
             let list = read();
             let one = list.iter().find(|one| one.name == name)?;
             one.since(line, ServerVersion::new(major, minor, patch))
                 .map(|(of, since)| format!("{of} {since}"))
         };
-        use ServerLine::{Other, Redis, Valkey};
         for (name, line, version, expected) in [
             ("slaveof", Redis, (4, 0, 14), None),
             ("slaveof", Redis, (5, 0, 0), Some("Redis 5.0.0")),

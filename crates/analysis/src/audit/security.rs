@@ -6,7 +6,7 @@ use larder_metrics_model::{ServerLine, ServerVersion};
 
 use super::{
     AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
-    advisories::{Advisory, AdvisoryList},
+    advisories::{Advisory, AdvisoryList, Condition},
     rule::{Judged, Reach, found_if},
 };
 use crate::wording::{clause, counted};
@@ -217,10 +217,8 @@ pub(super) fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
 
 pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     let (line, version) = (node.info()?.identity.line, version(node)?);
-    // Where it is not known whether TLS is on, it counts as off: nothing is claimed that may not hold.
-    let has_tls = node.listens("tls-port").unwrap_or(false);
     with_list(|list| {
-        let found = list.of(line, version, has_tls);
+        let found = list.of(line, version, &conditions(node));
         if found.is_empty() && !list.covers(line, version) {
             return Err(not_covered(list, line, version));
         }
@@ -237,6 +235,20 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
             format!("{line} {version} has {counted} by the list of {as_of}, mended in {mended}: {worst}.");
         Ok(Judged::Listed(message, with_sources(&found)))
     })?
+}
+
+/// What is not known to hold counts as not holding: nothing is claimed that may not be so.
+fn conditions(node: &AuditedNode) -> Vec<Condition> {
+    let is_node = node.info().is_ok_and(|info| info.cluster_enabled == Some(true));
+    let limit = node.setting(&["maxmemory-clients"]).ok().flatten();
+    [
+        (Condition::Tls, node.listens("tls-port").unwrap_or(false)),
+        (Condition::Cluster, is_node),
+        (Condition::ClientEviction, limit.is_some_and(|limit| limit.trim_end_matches('%') != "0")),
+    ]
+    .into_iter()
+    .filter_map(|(condition, holds)| holds.then_some(condition))
+    .collect()
 }
 
 /// Names the worst, and counts the others.
