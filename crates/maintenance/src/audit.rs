@@ -100,8 +100,8 @@ async fn look_at(server: &Arc<dyn Server>, deadline: Deadline, handshake: Handsh
         (Ok(process), Ok(info)) => {
             deadline.look("the configuration file", settings_file::read(process, info)).await
         }
-        (Err(why), _) => Observed::skipped(format!("{why}; run larder there to have it read")),
-        (Ok(_), Err(error)) => Observed::skipped(error.with_causes()),
+        (Err(why), Ok(info)) => settings_file::out_of_sight(info, why),
+        (_, Err(error)) => Observed::skipped(error.with_causes()),
     };
     audited.certificate_ends = certificate(node, settings.as_ref(), deadline, handshake).await;
     audited.facts = observed(info.map(|info| ServerFacts::from(&info)));

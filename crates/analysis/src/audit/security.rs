@@ -17,13 +17,13 @@ pub(super) fn open_to_all(node: &AuditedNode) -> Outcome {
     let open = is_open_to_all(node)?;
     Ok(found_if(
         open,
-        "Everyone who reaches the server is let in: it listens on every address, has no password, and protected-mode is off.",
+        "Everyone who reaches the server is let in: it listens on every address, has no password, and protected-mode keeps no one out.",
         "not open to everyone",
     ))
 }
 
 fn is_open_to_all(node: &AuditedNode) -> Result<bool, String> {
-    Ok(node.lets_everyone_in()? && node.reach()? == Reach::All && !node.is_set("protected-mode", "yes")?)
+    Ok(node.lets_everyone_in()? && node.reach()? == Reach::All && !node.is_protected()?)
 }
 
 pub(super) fn no_password(node: &AuditedNode) -> Outcome {
@@ -36,6 +36,9 @@ pub(super) fn no_password(node: &AuditedNode) -> Outcome {
     }
     let from = match node.reach() {
         Ok(Reach::Loopback) => "every program on its machine",
+        Ok(_) if node.is_protected() == Ok(true) => {
+            "every program on its machine, and while protected-mode is on no other,"
+        }
         Ok(Reach::Named | Reach::All) => "whoever reaches its addresses",
         Err(_) => "whoever reaches it",
     };
@@ -89,7 +92,8 @@ pub(super) fn bind_all(node: &AuditedNode) -> Outcome {
 }
 
 pub(super) fn tls_off(node: &AuditedNode) -> Outcome {
-    if node.reach()? == Reach::Loopback {
+    // Whom protected-mode keeps out sends nothing.
+    if node.reach()? == Reach::Loopback || node.is_protected()? {
         return Ok(Judged::NotHere);
     }
     let holds = !node.listens("tls-port")?;

@@ -312,3 +312,29 @@ fn nodes_that_differ_are_named_with_what_they_have() {
     let expected = "differ: maxmemory: 110.0 MiB on a:1; 120.0 MiB on b:2, c:3. After";
     assert!(found.message.contains(expected), "{}", found.message);
 }
+
+#[test]
+fn protected_mode_counts_where_it_holds() {
+    use CheckState::{Critical, Ok, Warning};
+    const SHUT: &str = "yes";
+    let [old, new] = ["# Server\nredis_version:6.2.14\n", "# Server\nredis_version:7.0.15\n"];
+    for (info, bind, mode, open, password, tls) in [
+        (new, "* -::*", SHUT, Ok, Some(Warning), None),
+        (new, "10.0.0.1", SHUT, Ok, Some(Warning), None),
+        (new, "* -::*", "no", Critical, None, Some(Warning)),
+        (new, "10.0.0.1", "no", Ok, Some(Warning), Some(Warning)),
+        // Before 7.0 it does not hold where an address is bound.
+        (old, "", SHUT, Ok, Some(Warning), None),
+        (old, "0.0.0.0", SHUT, Critical, None, Some(Warning)),
+        (old, "10.0.0.1", SHUT, Ok, Some(Warning), Some(Warning)),
+        (old, "127.0.0.1", SHUT, Ok, Some(Warning), None),
+    ] {
+        let settings = [("bind", bind), ("protected-mode", mode), ("port", "6379"), ("tls-port", "0")];
+        let mut node = node(info, &settings, MachineTuning::new(None, None, None));
+        node.password_is_set = Observed::Known(false);
+        let verdict = judged(node, now());
+        let of = |id| state(&verdict, id);
+        let states = (of("audit.open_to_all"), of("audit.no_password"), of("audit.tls_off"));
+        assert_eq!(states, (Some(open), password, tls), "{info} {bind} {mode}");
+    }
+}

@@ -17,21 +17,31 @@ const DEPTH_MAX: usize = 8;
 /// The shipped file has about 110 KiB.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// Says why the file of a server cannot be read from here.
+pub(super) fn out_of_sight(info: &Info, why: &str) -> Observed<SettingsFile> {
+    Observed::Skipped(
+        named(info).map_or_else(str::to_owned, |_| format!("{why}; run larder there to have it read")),
+    )
+}
+
 /// Reads the file that INFO names, and what it includes.
 pub(super) async fn read(process: u32, info: &Info) -> Observed<SettingsFile> {
-    let path = match info.field("config_file") {
-        None => return Observed::skipped("the server does not say which file it was started with"),
-        Some("") => {
-            return Observed::skipped(
-                "it was started without one; what its command line sets is not to be seen",
-            );
-        }
-        Some(path) => path.to_owned(),
+    let path = match named(info) {
+        Ok(path) => path.to_owned(),
+        Err(why) => return Observed::skipped(why),
     };
     match tokio::task::spawn_blocking(move || Reading::of(process, &path)).await {
         Ok(Ok(file)) => Observed::Known(file),
         Ok(Err(reason)) => failed(reason),
         Err(error) => failed(error),
+    }
+}
+
+fn named(info: &Info) -> Result<&str, &'static str> {
+    match info.field("config_file") {
+        None => Err("the server does not say which file it was started with"),
+        Some("") => Err("it was started without one; what its command line sets is not to be seen"),
+        Some(path) => Ok(path),
     }
 }
 
