@@ -115,8 +115,9 @@ pub(super) fn tls_clients_unverified(node: &AuditedNode) -> Outcome {
     if !node.listens("tls-port")? {
         return Ok(Judged::NotHere);
     }
-    let holds = node.is_set("tls-auth-clients", "no")?;
-    Ok(found_if(holds, "Clients need no certificate (tls-auth-clients no).", "clients show a certificate"))
+    let asked = node.setting(&["tls-auth-clients"])?.unwrap_or("yes");
+    let found = format!("Clients need no certificate (tls-auth-clients {asked}).");
+    Ok(found_if(["no", "optional"].contains(&asked), found, "clients show a certificate"))
 }
 
 pub(super) fn tls_old_protocols(node: &AuditedNode) -> Outcome {
@@ -222,9 +223,15 @@ pub(super) fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
 pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     let (line, version) = (node.info()?.identity.line, version(node)?);
     with_list(|list| {
-        let found = list.of(line, version, &conditions(node));
+        let seen = conditions(node);
+        let holding: Vec<Condition> =
+            seen.iter().filter(|(_, holds)| *holds == Ok(true)).map(|(condition, _)| *condition).collect();
+        let found = list.of(line, version, &holding);
         if found.is_empty() && !list.covers(line, version) {
             return Err(not_covered(list, line, version));
+        }
+        if let (true, Some(why)) = (found.is_empty(), undecided(list, (line, version), &seen)) {
+            return Err(why);
         }
         let Some(mended) = found.iter().map(|(_, mended)| *mended).max() else {
             return Ok(Judged::Fine(format!("{line} {version}: none in the list of {}", list.as_of)));
@@ -241,18 +248,31 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     })?
 }
 
-/// What is not known to hold counts as not holding: nothing is claimed that may not be so.
-fn conditions(node: &AuditedNode) -> Vec<Condition> {
-    let is_node = node.info().is_ok_and(|info| info.cluster_enabled == Some(true));
-    let limit = node.setting(&["maxmemory-clients"]).ok().flatten();
+/// Which conditions hold, as far as it is known. What is not known counts as not holding: nothing is claimed that may not be so.
+fn conditions(node: &AuditedNode) -> [(Condition, Result<bool, String>); 3] {
+    let limit = node.setting(&["maxmemory-clients"]);
     [
-        (Condition::Tls, node.listens("tls-port").unwrap_or(false)),
-        (Condition::Cluster, is_node),
-        (Condition::ClientEviction, limit.is_some_and(|limit| limit.trim_end_matches('%') != "0")),
+        (Condition::Tls, node.listens("tls-port")),
+        (Condition::Cluster, node.info().map(|info| info.cluster_enabled == Some(true))),
+        (
+            Condition::ClientEviction,
+            limit.map(|limit| limit.is_some_and(|limit| limit.trim_end_matches('%') != "0")),
+        ),
     ]
-    .into_iter()
-    .filter_map(|(condition, holds)| holds.then_some(condition))
-    .collect()
+}
+
+/// Where none is found, one may have been missed for want of a condition that could not be seen.
+fn undecided(
+    list: &AdvisoryList,
+    (line, version): (ServerLine, ServerVersion),
+    seen: &[(Condition, Result<bool, String>)],
+) -> Option<String> {
+    let why = seen.iter().find_map(|(_, holds)| holds.as_ref().err())?;
+    let possible: Vec<Condition> =
+        seen.iter().filter(|(_, holds)| *holds != Ok(false)).map(|(condition, _)| *condition).collect();
+    let ids: Vec<&str> =
+        list.of(line, version, &possible).iter().map(|(advisory, _)| advisory.id.as_str()).collect();
+    (!ids.is_empty()).then(|| format!("whether {} concern it depends on settings: {why}", ids.join(", ")))
 }
 
 /// Names the worst, and counts the others.

@@ -314,6 +314,32 @@ fn nodes_that_differ_are_named_with_what_they_have() {
 }
 
 #[test]
+fn what_a_version_has_is_unknown_where_it_depends_on_a_setting_that_was_not_seen() {
+    const ID: &str = "audit.advisories";
+    let server = |mode: &str| {
+        format!(
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2\ncluster_enabled:{mode}\n"
+        )
+    };
+    let machine = || MachineTuning::new(None, None, None);
+    for (mode, settings, expected) in [
+        ("0", [("maxmemory-clients", "0")].as_slice(), CheckState::Ok),
+        ("0", &[("maxmemory-clients", "0%")], CheckState::Ok),
+        ("0", &[("maxmemory-clients", "5%")], CheckState::Warning),
+        ("1", &[("maxmemory-clients", "0")], CheckState::Warning),
+    ] {
+        let verdict = judged(node(&server(mode), settings, machine()), now());
+        assert_eq!(state(&verdict, ID), Some(expected), "{mode} {settings:?}");
+    }
+    let mut blocked = node(&server("0"), &[], machine());
+    blocked.settings = Observed::skipped("NOPERM");
+    assert_eq!(state(&judged(blocked, now()), ID), Some(CheckState::Unknown));
+    let mut of_cluster = node(&server("1"), &[], machine());
+    of_cluster.settings = Observed::skipped("NOPERM");
+    assert_eq!(state(&judged(of_cluster, now()), ID), Some(CheckState::Warning), "one is found all the same");
+}
+
+#[test]
 fn protected_mode_counts_where_it_holds() {
     use CheckState::{Critical, Ok, Warning};
     const SHUT: &str = "yes";
