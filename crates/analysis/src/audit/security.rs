@@ -261,7 +261,7 @@ fn conditions(node: &AuditedNode) -> [(Condition, Result<bool, String>); 3] {
     ]
 }
 
-/// Where none is found, one may have been missed for want of a condition that could not be seen.
+/// Where none is found, says why one may have been missed, in the words of the other rules.
 fn undecided(
     list: &AdvisoryList,
     (line, version): (ServerLine, ServerVersion),
@@ -270,9 +270,7 @@ fn undecided(
     let why = seen.iter().find_map(|(_, holds)| holds.as_ref().err())?;
     let possible: Vec<Condition> =
         seen.iter().filter(|(_, holds)| *holds != Ok(false)).map(|(condition, _)| *condition).collect();
-    let ids: Vec<&str> =
-        list.of(line, version, &possible).iter().map(|(advisory, _)| advisory.id.as_str()).collect();
-    (!ids.is_empty()).then(|| format!("whether {} concern it depends on settings: {why}", ids.join(", ")))
+    (!list.of(line, version, &possible).is_empty()).then(|| why.clone())
 }
 
 /// Names the worst, and counts the others.
