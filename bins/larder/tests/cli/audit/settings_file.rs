@@ -1,6 +1,6 @@
 //! What the configuration file of a real server says, and the server no longer takes.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context, Result, ensure};
 use larder_metrics_model::ServerVersion;
@@ -33,6 +33,40 @@ fn take_out(server: &TestServer, name: &str) -> Result<()> {
         .map(str::to_owned)
         .collect();
     Ok(fs::write(path, kept.join("\n"))?)
+}
+
+/// The list that the rules judge by, held against what the servers themselves do.
+#[tokio::test]
+async fn what_the_list_says_of_a_server_is_so() {
+    const LIST: &str = include_str!("../../../../../crates/analysis/src/audit/deprecated_settings.json");
+    on_every_server(async |program| {
+        let list: Vec<Value> = serde_json::from_str(LIST)?;
+        let server = TestServer::start(program)?;
+        let starts = |line: &str| TestServer::builder(program).config(line).start().is_ok();
+        for one in &list {
+            let text = |field: &str| one[field].as_str();
+            let (name, instead) = (text("name").context("a name")?, text("instead").unwrap_or_default());
+            let holds = match (text("redis"), text("valkey")) {
+                (redis, Some(valkey)) => is_since(program, redis.unwrap_or("99"), valkey)?,
+                // What was so in Redis 7.2 is so in every Valkey.
+                (Some(redis), None) => is_since(program, redis, if redis < "7.3" { "0" } else { "99" })?,
+                (None, None) => false,
+            };
+            let is_so = match text("is") {
+                Some("renamed") => {
+                    let both: BTreeMap<String, String> = server.run(&["CONFIG", "GET", name, instead])?;
+                    both.contains_key(name) && both.contains_key(instead) == holds
+                }
+                Some("ignored") => starts(&format!("{name} banana")) == holds,
+                Some("refused") => holds && !starts(&format!("{name} yes")),
+                Some("deprecated") => true,
+                _ => false,
+            };
+            ensure!(is_so, "{one:#}");
+        }
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test]
