@@ -5,13 +5,18 @@ mod acl;
 mod advisories;
 mod configuration;
 mod dates;
+mod deprecated;
 mod facts;
 mod likeness;
 mod machines;
 mod rule;
 mod security;
+mod settings_file;
 mod table;
 mod verdict;
+mod written;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use larder_metrics_model::{FailureKind, NodeKind, Observed, Skipped};
@@ -22,6 +27,7 @@ pub use self::{
     acl::AclUser,
     facts::{AuditFacts, AuditedNode, DANGEROUS_COMMANDS, DangerousCommand, MachineTuning},
     rule::AuditRule,
+    settings_file::{SettingLine, SettingsFile},
     verdict::{AuditOptions, AuditVerdict, UnknownGroup},
 };
 use crate::{
@@ -81,8 +87,23 @@ pub fn judge_audit(facts: &AuditFacts, options: &AuditOptions, now: DateTime<Utc
     }
     let unseen = |one: &Skipped| unknown(CACHE_UNREACHABLE, &one.what, &one.reason);
     checks.extend(facts.skipped.iter().map(unseen));
-    let skipped = facts.skipped.iter().chain(&facts.beside).cloned().collect();
+    let mut skipped: Vec<Skipped> = facts.skipped.iter().chain(&facts.beside).cloned().collect();
+    skipped.extend(files_not_looked_for(facts));
     close(skipped, checks, found, options, now.date_naive())
+}
+
+/// Names the nodes whose configuration file was not looked for, those of one reason together.
+fn files_not_looked_for(facts: &AuditFacts) -> Vec<Skipped> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for node in facts.nodes.known().into_iter().flatten().filter(|node| node.kind != NodeKind::Sentinel) {
+        if let (Observed::Known(_), Observed::Skipped(reason)) = (&node.facts, &node.settings_file) {
+            by_reason.entry(reason).or_default().push(node.node.as_str());
+        }
+    }
+    let skipped = |(reason, nodes): (&str, Vec<&str>)| {
+        Skipped::new(format!("configuration file of {}", nodes.join(", ")), reason)
+    };
+    by_reason.into_iter().map(skipped).collect()
 }
 
 /// A node that answers nothing has one cause for all that is unknown of it.

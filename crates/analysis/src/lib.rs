@@ -18,8 +18,8 @@ pub use anomaly::{
 };
 pub use audit::{
     Acceptance, Accepted, AclUser, AuditFacts, AuditOptions, AuditRule, AuditVerdict, AuditedNode,
-    DANGEROUS_COMMANDS, DangerousCommand, MachineTuning, UnknownGroup, audit_finding_ids, audit_rules,
-    judge_audit,
+    DANGEROUS_COMMANDS, DangerousCommand, MachineTuning, SettingLine, SettingsFile, UnknownGroup,
+    audit_finding_ids, audit_rules, judge_audit,
 };
 pub use capacity::{
     Capacity, CapacityFacts, CapacityModel, CapacityOptions, CapacityRecommendation, Foretold, Growth,

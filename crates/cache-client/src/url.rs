@@ -12,7 +12,7 @@ use crate::{Error, Result};
 ///
 /// | URL | cache |
 /// |---|---|
-/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, `valkey://…` | one server, or a primary with its replicas |
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, `valkey://…` | one server; a replica of it is reached only where a sweep or a dump asks for one |
 /// | `rediss://…`, `valkeys://…` | the same over TLS |
 /// | `unix://[USER:PASSWORD@]/PATH/OF/SOCKET[?db=N]` | one server over a Unix socket |
 /// | `redis-sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/SERVICE[/DB][?tls=true]` | what the Sentinels call SERVICE |

@@ -1,13 +1,15 @@
 //! Gathering what an audit is made from.
 
+mod process;
+mod settings_file;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset, Utc};
 use futures_util::future;
 use larder_analysis::{
-    AclUser, AuditFacts, AuditOptions, AuditVerdict, AuditedNode, DANGEROUS_COMMANDS, MachineTuning,
-    judge_audit,
+    AclUser, AuditFacts, AuditOptions, AuditVerdict, AuditedNode, DANGEROUS_COMMANDS, judge_audit,
 };
 use larder_cache_client::{CacheClient, CacheUrl, Error, Server, certificate_end};
 use larder_metrics_model::{Failure, NodeAddress, NodeKind, Observed, ReplicaFacts, ServerFacts, Skipped};
@@ -89,8 +91,18 @@ async fn look_at(server: &Arc<dyn Server>, deadline: Deadline, handshake: Handsh
         deadline.wait(node, server.password_is_set()),
         deadline.wait(node, default_may_run(server.as_ref())),
     );
-    let process = info.as_ref().ok().and_then(|info| info.number::<u32>("process_id"));
-    audited.machine = machine(node, process).await;
+    let process = process::find(node, info.as_ref().ok()).await;
+    audited.machine = match process {
+        Ok(process) => process::tuning(process).await,
+        Err(why) => Observed::skipped(why),
+    };
+    audited.settings_file = match (process, &info) {
+        (Ok(process), Ok(info)) => {
+            deadline.look("the configuration file", settings_file::read(process, info)).await
+        }
+        (Err(why), Ok(info)) => settings_file::out_of_sight(info, why),
+        (_, Err(error)) => Observed::skipped(error.with_causes()),
+    };
     audited.certificate_ends = certificate(node, settings.as_ref(), deadline, handshake).await;
     audited.facts = observed(info.map(|info| ServerFacts::from(&info)));
     audited.settings = observed(settings);
@@ -138,44 +150,6 @@ async fn certificate(
     observed(ends.map(DateTime::<Utc>::from))
 }
 
-/// Reads what is set on this machine, where the server's process is one of this machine's.
-async fn machine(node: &NodeAddress, process: Option<u32>) -> Observed<MachineTuning> {
-    let Some(process) = process else { return Observed::skipped("the server gives no process_id") };
-    let address = node.as_str();
-    let is_local = address.starts_with("127.")
-        || address.starts_with("localhost:")
-        || address.starts_with("[::1]")
-        || address.starts_with('/')
-        || address.starts_with("unix:");
-    if !is_local {
-        return Observed::skipped("the server is not on this machine");
-    }
-    // A container's process has another number here, and another program may have this one.
-    let program = read(&format!("/proc/{process}/cmdline")).await.unwrap_or_default();
-    if !program.contains("redis") && !program.contains("valkey") {
-        return Observed::skipped("the server's process is not to be seen on this machine");
-    }
-    let huge_pages = read("/sys/kernel/mm/transparent_hugepage/enabled").await;
-    let chosen = huge_pages.as_deref().and_then(|text| text.split_once('[')?.1.split_once(']'));
-    let overcommit = read("/proc/sys/vm/overcommit_memory").await.and_then(|text| text.trim().parse().ok());
-    let limits = read(&format!("/proc/{process}/limits")).await;
-    Observed::Known(MachineTuning::new(
-        chosen.map(|(word, _)| word.to_owned()),
-        overcommit,
-        limits.as_deref().and_then(open_files),
-    ))
-}
-
-async fn read(path: &str) -> Option<String> {
-    tokio::fs::read_to_string(path).await.ok()
-}
-
-/// `Max open files            1024                 524288               files`
-fn open_files(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 /// Audits the cache.
 ///
 /// A verdict is what this job is for, so it is done whatever the verdict says.
@@ -205,19 +179,5 @@ impl Job for AuditJob {
         let verdict = check_audit(&self.client, &self.options, self.timeout, at.to_utc()).await;
         let summary = verdict.summary();
         JobOutcome::done(self.name(), summary, begun.elapsed(), JobReport::Audit(Box::new(verdict)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limit_of_open_files_is_the_soft_one() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max open files            1024                 524288               files\n";
-        assert_eq!(open_files(limits), Some(1024));
-        assert_eq!(open_files("Max open files            unlimited unlimited files"), None);
-        assert_eq!(open_files(""), None);
     }
 }

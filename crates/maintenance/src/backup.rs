@@ -15,7 +15,7 @@ use larder_cache_client::CacheClient;
 use larder_metrics_model::{DrillFigures, Snapshot};
 use larder_metrics_store::{Appended, MetricsStore};
 
-use crate::{Job, JobOutcome, JobReport, JobStatus, wording::with_causes};
+use crate::{Job, JobOutcome, JobReport, JobStatus, Unready, wording::with_causes};
 
 /// Makes a backup.
 #[derive(Clone, Debug)]
@@ -251,7 +251,8 @@ impl Job for UnreadyJob {
     }
 
     async fn run(&self, _at: DateTime<FixedOffset>) -> JobOutcome {
-        let outcome = JobOutcome::done(self.name, self.why.clone(), Duration::ZERO, JobReport::Backup(None));
+        let report = JobReport::Unready(Unready { job: self.name });
+        let outcome = JobOutcome::done(self.name, self.why.clone(), Duration::ZERO, report);
         outcome.but(JobStatus::Failed, self.why.clone())
     }
 }
@@ -281,4 +282,22 @@ pub async fn record_drill(
     snapshot.cache = Some(report.cache.clone());
     snapshot.drill = Some(figures);
     history.append(&snapshot).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_could_not_be_put_together_reports_under_its_own_name() {
+        let at = DateTime::parse_from_rfc3339("2026-11-24T00:00:00Z").unwrap();
+        for (name, expected) in [("optimize", r#"{"optimize":null}"#), ("backup", r#"{"backup":null}"#)] {
+            let outcome = UnreadyJob::new(name, "the key file is missing").run(at).await;
+            assert_eq!(serde_json::to_string(&outcome.report).unwrap(), expected);
+            assert_eq!((outcome.job, outcome.status), (name, JobStatus::Failed));
+            assert_eq!(outcome.problems, ["the key file is missing"]);
+        }
+        let made = serde_json::to_string(&JobReport::Prune(None)).unwrap();
+        assert_eq!(made, r#"{"prune":null}"#, "the others keep their form");
+    }
 }

@@ -9,7 +9,7 @@ use larder_backup::{DrillReport, Manifest, PrunePlan, Verification};
 use larder_cache_client::CacheClient;
 use larder_metrics_model::{Skipped, Snapshot};
 use larder_metrics_store::MetricsStore;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{CleanReport, CollectOptions, HealthOptions, check_health, collect, wording::with_causes};
 
@@ -90,6 +90,24 @@ pub enum JobReport {
     Optimize(Option<Box<Optimization>>),
     /// What a rehearsal of recovery has shown; `None` where there was none.
     Drill(Option<DrillReport>),
+    /// Nothing, of a job that could not even be put together; it has that job's name.
+    #[serde(untagged)]
+    Unready(Unready),
+}
+
+/// What a job would have reported, had it been put together: nothing, under its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unready {
+    /// The job's name.
+    pub job: &'static str,
+}
+
+impl Serialize for Unready {
+    /// As a report of that job that has none: `{"optimize": null}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.job, None::<()>)])
+    }
 }
 
 impl JobOutcome {

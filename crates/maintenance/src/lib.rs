@@ -32,7 +32,7 @@ pub use containers::ContainerOptions;
 pub use cycle::{Cycle, CycleOutcome};
 pub use health::{HealthOptions, check_health, gather_health};
 pub use history_series::{Extremes, HistorySeries, NotedRates, NotedSeries};
-pub use job::{CollectJob, HealthJob, Job, JobOutcome, JobReport, JobStatus};
+pub use job::{CollectJob, HealthJob, Job, JobOutcome, JobReport, JobStatus, Unready};
 pub use live::{LiveFigures, Watch};
 pub use machine::MachineOptions;
 pub use optimize::{

@@ -126,7 +126,7 @@ pub(crate) fn audit_for_people(verdict: &AuditVerdict) -> String {
     }
     if let Some(day) = verdict.advisories_as_of {
         let _ =
-            writeln!(text, "\nThe list of advisories is of {day}; what was published later is not in it.");
+            writeln!(text, "\nThe list of advisories is of {day}; what was published later may be missing.");
     }
     text
 }

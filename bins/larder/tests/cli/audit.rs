@@ -1,5 +1,7 @@
 //! `larder audit`: each misconfiguration on real servers, seen and mended.
 
+mod settings_file;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -266,6 +268,7 @@ async fn each_setting_of_tls_is_found_and_mended() {
         for (id, name, bad, good) in [
             ("audit.plain_port_open", "port", port.as_str(), "0"),
             ("audit.tls_clients_unverified", "tls-auth-clients", "no", "yes"),
+            ("audit.tls_clients_unverified", "tls-auth-clients", "optional", "yes"),
             ("audit.tls_old_protocols", "tls-protocols", "TLSv1.1 TLSv1.2 TLSv1.3", "TLSv1.2 TLSv1.3"),
         ] {
             server.run::<()>(&["CONFIG", "SET", name, bad])?;

@@ -260,6 +260,10 @@ fn the_week_is_judged_by_maintain() -> Result<()> {
     ensure!(report_path(&larder).exists());
     let outcome = larder.ends(0, &["--output", "json", "maintain", "weekly"])?.json()?;
     ensure!(outcome["jobs"][0]["report"]["optimize"]["window"]["cache"] == "memory:sample", "{outcome:#}");
+    // The history has no such cache: the job is not even put together, and has nothing to report under its name.
+    let elsewhere = ["--cache", "redis://other.example", "--output", "json", "maintain", "weekly"];
+    let outcome = larder.ends(1, &elsewhere)?.json()?;
+    ensure!(outcome["jobs"][0]["report"] == serde_json::json!({"optimize": null}), "{outcome:#}");
     Ok(())
 }
 

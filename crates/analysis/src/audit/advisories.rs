@@ -2,8 +2,10 @@
 //!
 //! Sources: each entry's own URL; affected and fixed versions from the CVE records (<https://www.cve.org>), the advisories and
 //! release notes of Redis and Valkey, and, for older lines of Valkey, Bitnami's list (<https://github.com/bitnami/vulndb>). An
-//! advisory for which no source told the fixed version of a line does not name that line. Left out is what needs a module, and
-//! what is of a program beside the server (CVE-2025-27151, of redis-check-aof).
+//! advisory for which no source told the fixed version of a line does not name that line. Left out is what needs a module or a
+//! build of its own (GHSA-jcj7-v34w-v9vv, of RDMA), what is of a program beside the server (CVE-2025-27151, of redis-check-aof), and
+//! what a release note names without an id. The day of the list is that up to which the pages of both products could be read;
+//! some that were published later are in it too.
 
 use std::fmt;
 
@@ -16,7 +18,7 @@ const LIST: &str = include_str!("advisories.json");
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdvisoryList {
-    /// What was published later is not in it.
+    /// What was published later may be missing.
     pub(super) as_of: chrono::NaiveDate,
     covers: Vec<Covered>,
     advisories: Vec<Advisory>,
@@ -41,10 +43,22 @@ pub(super) struct Advisory {
     pub(super) severity: Rating,
     pub(super) title: String,
     pub(super) source: String,
-    #[serde(default)]
-    only_with_tls: bool,
+    /// What must hold of a server, too.
+    only_with: Option<Condition>,
     /// From a version on, and below the version that mends it.
     affected: Vec<(ServerVersion, ServerVersion)>,
+}
+
+/// What a server must do to be affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Condition {
+    /// It listens with TLS.
+    Tls,
+    /// It is a node of a cluster.
+    Cluster,
+    /// It evicts clients (`maxmemory-clients` is not 0).
+    ClientEviction,
 }
 
 /// Versions that get no fixes any more.
@@ -96,12 +110,13 @@ impl AdvisoryList {
         &self,
         line: ServerLine,
         version: ServerVersion,
-        has_tls: bool,
+        holding: &[Condition],
     ) -> Vec<(&Advisory, ServerVersion)> {
         let mut found: Vec<_> = self
             .advisories
             .iter()
-            .filter(|advisory| advisory.product.is(line) && (has_tls || !advisory.only_with_tls))
+            .filter(|advisory| advisory.product.is(line))
+            .filter(|advisory| advisory.only_with.is_none_or(|needed| holding.contains(&needed)))
             .filter_map(|advisory| {
                 let (_, mended) =
                     advisory.affected.iter().find(|(from, mended)| version >= *from && version < *mended)?;
@@ -138,7 +153,8 @@ mod tests {
     fn ids(line: ServerLine, version: (u16, u16, u16), has_tls: bool) -> Vec<String> {
         let version = ServerVersion::new(version.0, version.1, version.2);
         let list = AdvisoryList::read().unwrap();
-        list.of(line, version, has_tls).iter().map(|(advisory, _)| advisory.id.clone()).collect()
+        let holding: &[Condition] = if has_tls { &[Condition::Tls] } else { &[] };
+        list.of(line, version, holding).iter().map(|(advisory, _)| advisory.id.clone()).collect()
     }
 
     #[test]
@@ -166,6 +182,23 @@ mod tests {
         assert!(!ids(ServerLine::Redis, (8, 8, 1), false).contains(&tls));
         assert_eq!(ids(ServerLine::Redis, (8, 8, 1), true), [tls]);
         assert_eq!(ids(ServerLine::Redis, (8, 0, 2), false)[0], "CVE-2025-49844");
+    }
+
+    #[test]
+    fn what_needs_a_cluster_or_the_eviction_of_clients_counts_only_with_it() {
+        let list = AdvisoryList::read().unwrap();
+        for (id, needed, affected, mended) in [
+            ("CVE-2026-136156", Condition::Cluster, (9, 1, 2), (9, 1, 3)),
+            ("CVE-2026-136156", Condition::Cluster, (7, 2, 14), (7, 2, 15)),
+            ("CVE-2026-130822", Condition::ClientEviction, (8, 1, 11), (8, 1, 12)),
+        ] {
+            let is_found = |(major, minor, patch), holding: &[Condition]| {
+                let version = ServerVersion::new(major, minor, patch);
+                list.of(ServerLine::Valkey, version, holding).iter().any(|(advisory, _)| advisory.id == id)
+            };
+            assert!(is_found(affected, &[Condition::Tls, needed]), "{id}");
+            assert!(!is_found(affected, &[Condition::Tls]) && !is_found(mended, &[needed]), "{id}");
+        }
     }
 
     #[test]

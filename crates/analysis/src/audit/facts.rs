@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use larder_metrics_model::{NodeAddress, NodeKind, Observed, ServerFacts, Skipped};
 
-use super::AclUser;
+use super::{AclUser, SettingsFile};
 
 /// Everything that an audit is made from.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct AuditedNode {
     pub default_may_run: Observed<Vec<&'static str>>,
     /// What is set on the machine that it runs on.
     pub machine: Observed<MachineTuning>,
+    /// The configuration file that it was started with; skipped where it has none, or is not on this machine.
+    pub settings_file: Observed<SettingsFile>,
     /// When the certificate ends that it shows where it listens with TLS; skipped where it does not.
     pub certificate_ends: Observed<DateTime<Utc>>,
 }
@@ -132,6 +134,7 @@ impl AuditedNode {
             password_is_set: not_asked(),
             default_may_run: not_asked(),
             machine: not_asked(),
+            settings_file: not_asked(),
             certificate_ends: not_asked(),
         }
     }

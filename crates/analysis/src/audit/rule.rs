@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
-use larder_metrics_model::{Observed, ServerFacts};
+use larder_metrics_model::{Observed, ServerFacts, ServerVersion};
 
 use super::{AclUser, AuditedNode, MachineTuning};
 use crate::{FindingId, Severity};
+
+/// Since this version protected-mode holds whatever is bound.
+const PROTECTS_ALWAYS: ServerVersion = ServerVersion { major: 7, minor: 0, patch: 0 };
 
 /// One thing that an audit looks at on a node.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,17 @@ impl AuditedNode {
             (Err(_), Some(is_set)) => Ok(!is_set),
             (Err(why), None) => Err(why),
         }
+    }
+
+    /// Tells whether protected-mode keeps other machines out, as it does while the default user needs no password; before
+    /// Redis 7.0 only where no address is bound (`acceptCommonHandler` in networking.c).
+    pub(super) fn is_protected(&self) -> Result<bool, String> {
+        if !self.is_set("protected-mode", "yes")? || !self.lets_everyone_in()? {
+            return Ok(false);
+        }
+        let version = self.info().ok().and_then(|info| info.identity.version);
+        let looks_at_bind = version.is_some_and(|version| version < PROTECTS_ALWAYS);
+        Ok(!looks_at_bind || self.setting(&["bind"])?.is_none_or(str::is_empty))
     }
 
     pub(super) fn reach(&self) -> Result<Reach, String> {

@@ -6,7 +6,7 @@ use larder_metrics_model::{ServerLine, ServerVersion};
 
 use super::{
     AuditedNode, DANGEROUS_COMMANDS, DangerousCommand,
-    advisories::{Advisory, AdvisoryList},
+    advisories::{Advisory, AdvisoryList, Condition},
     rule::{Judged, Reach, found_if},
 };
 use crate::wording::{clause, counted};
@@ -17,13 +17,13 @@ pub(super) fn open_to_all(node: &AuditedNode) -> Outcome {
     let open = is_open_to_all(node)?;
     Ok(found_if(
         open,
-        "Everyone who reaches the server is let in: it listens on every address, has no password, and protected-mode is off.",
+        "Everyone who reaches the server is let in: it listens on every address, has no password, and protected-mode keeps no one out.",
         "not open to everyone",
     ))
 }
 
 fn is_open_to_all(node: &AuditedNode) -> Result<bool, String> {
-    Ok(node.lets_everyone_in()? && node.reach()? == Reach::All && !node.is_set("protected-mode", "yes")?)
+    Ok(node.lets_everyone_in()? && node.reach()? == Reach::All && !node.is_protected()?)
 }
 
 pub(super) fn no_password(node: &AuditedNode) -> Outcome {
@@ -36,6 +36,9 @@ pub(super) fn no_password(node: &AuditedNode) -> Outcome {
     }
     let from = match node.reach() {
         Ok(Reach::Loopback) => "every program on its machine",
+        Ok(_) if node.is_protected() == Ok(true) => {
+            "every program on its machine, and while protected-mode is on no other,"
+        }
         Ok(Reach::Named | Reach::All) => "whoever reaches its addresses",
         Err(_) => "whoever reaches it",
     };
@@ -89,7 +92,8 @@ pub(super) fn bind_all(node: &AuditedNode) -> Outcome {
 }
 
 pub(super) fn tls_off(node: &AuditedNode) -> Outcome {
-    if node.reach()? == Reach::Loopback {
+    // Whom protected-mode keeps out sends nothing.
+    if node.reach()? == Reach::Loopback || node.is_protected()? {
         return Ok(Judged::NotHere);
     }
     let holds = !node.listens("tls-port")?;
@@ -111,8 +115,9 @@ pub(super) fn tls_clients_unverified(node: &AuditedNode) -> Outcome {
     if !node.listens("tls-port")? {
         return Ok(Judged::NotHere);
     }
-    let holds = node.is_set("tls-auth-clients", "no")?;
-    Ok(found_if(holds, "Clients need no certificate (tls-auth-clients no).", "clients show a certificate"))
+    let asked = node.setting(&["tls-auth-clients"])?.unwrap_or("yes");
+    let found = format!("Clients need no certificate (tls-auth-clients {asked}).");
+    Ok(found_if(["no", "optional"].contains(&asked), found, "clients show a certificate"))
 }
 
 pub(super) fn tls_old_protocols(node: &AuditedNode) -> Outcome {
@@ -211,18 +216,22 @@ pub(super) fn with_list<T>(use_it: impl FnOnce(&AdvisoryList) -> T) -> Result<T,
     })
 }
 
-fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
+pub(super) fn version(node: &AuditedNode) -> Result<ServerVersion, String> {
     node.info()?.identity.version.ok_or_else(|| "the server does not give its version".to_owned())
 }
 
 pub(super) fn advisories(node: &AuditedNode) -> Outcome {
     let (line, version) = (node.info()?.identity.line, version(node)?);
-    // Where it is not known whether TLS is on, it counts as off: nothing is claimed that may not hold.
-    let has_tls = node.listens("tls-port").unwrap_or(false);
     with_list(|list| {
-        let found = list.of(line, version, has_tls);
+        let seen = conditions(node);
+        let holding: Vec<Condition> =
+            seen.iter().filter(|(_, holds)| *holds == Ok(true)).map(|(condition, _)| *condition).collect();
+        let found = list.of(line, version, &holding);
         if found.is_empty() && !list.covers(line, version) {
             return Err(not_covered(list, line, version));
+        }
+        if let (true, Some(why)) = (found.is_empty(), undecided(list, (line, version), &seen)) {
+            return Err(why);
         }
         let Some(mended) = found.iter().map(|(_, mended)| *mended).max() else {
             return Ok(Judged::Fine(format!("{line} {version}: none in the list of {}", list.as_of)));
@@ -237,6 +246,31 @@ pub(super) fn advisories(node: &AuditedNode) -> Outcome {
             format!("{line} {version} has {counted} by the list of {as_of}, mended in {mended}: {worst}.");
         Ok(Judged::Listed(message, with_sources(&found)))
     })?
+}
+
+/// Which conditions hold, as far as it is known. What is not known counts as not holding: nothing is claimed that may not be so.
+fn conditions(node: &AuditedNode) -> [(Condition, Result<bool, String>); 3] {
+    let limit = node.setting(&["maxmemory-clients"]);
+    [
+        (Condition::Tls, node.listens("tls-port")),
+        (Condition::Cluster, node.info().map(|info| info.cluster_enabled == Some(true))),
+        (
+            Condition::ClientEviction,
+            limit.map(|limit| limit.is_some_and(|limit| limit.trim_end_matches('%') != "0")),
+        ),
+    ]
+}
+
+/// Where none is found, says why one may have been missed, in the words of the other rules.
+fn undecided(
+    list: &AdvisoryList,
+    (line, version): (ServerLine, ServerVersion),
+    seen: &[(Condition, Result<bool, String>)],
+) -> Option<String> {
+    let why = seen.iter().find_map(|(_, holds)| holds.as_ref().err())?;
+    let possible: Vec<Condition> =
+        seen.iter().filter(|(_, holds)| *holds != Ok(false)).map(|(condition, _)| *condition).collect();
+    (!list.of(line, version, &possible).is_empty()).then(|| why.clone())
 }
 
 /// Names the worst, and counts the others.

@@ -2,7 +2,7 @@
 
 use Severity::{Critical, Info, Warning};
 
-use super::{configuration as c, rule::AuditRule, security as s};
+use super::{configuration as c, rule::AuditRule, security as s, written as w};
 use crate::{FindingId, Severity};
 
 macro_rules! rules {
@@ -32,7 +32,7 @@ pub(super) const RULES: &[AuditRule] = rules![
     "audit.protected_settings", Warning, s::protected_settings, "CONFIG SET dir and dbfilename write a file anywhere.", "CONFIG GET enable-protected-configs", "enable-protected-configs no (or local), and restart.", "These settings change only in the file.", "A restart.";
     "audit.advisories", Warning, s::advisories, "It is known how to attack this version, unless whoever built it brought the fix back without a new version number, as distributions do.", "INFO server, the list of advisories", "Upgrade; of a distribution's package, read its changelog for the CVE.", "What is known is mended.", "As any upgrade: a replica first.";
     "audit.end_of_life", Warning, s::end_of_life, "What is found next will not be mended, unless a distribution keeps the version.", "INFO server, the list of advisories", "Upgrade to a line that is kept.", "Fixes come again.", "As any upgrade: a replica first.";
-    "audit.no_memory_limit", Warning, c::no_memory_limit, "The kernel then ends the server, or swaps it.", "INFO memory, else CONFIG GET maxmemory", "CONFIG SET maxmemory to what the machine can spare, with room for a fork.", "It evicts instead of growing.", "Set below what is used it evicts at once.";
+    "audit.no_memory_limit", Warning, c::no_memory_limit, "The kernel then ends the server, or swaps it.", "INFO memory, else CONFIG GET maxmemory", "CONFIG SET maxmemory to what the machine can spare, with room for a fork, and before that maxmemory-policy allkeys-lru: with noeviction, the default, writes fail there.", "It evicts instead of growing.", "Set below what is used it evicts at once.";
     "audit.nothing_evicted", Warning, c::nothing_evicted, "A cache is there to forget what is used least.", "INFO memory, else CONFIG GET maxmemory-policy", "CONFIG SET maxmemory-policy allkeys-lru or allkeys-lfu.", "Writes go on at maxmemory.", "Keys that are no cache, such as locks or queues, may be evicted: keep them elsewhere.";
     "audit.policy_needs_ttl", Warning, c::policy_needs_ttl, "What cannot be evicted fills the memory, until writes fail.", "INFO memory, keyspace", "Give the keys a TTL, or choose allkeys-lru.", "There is enough to evict.", "With allkeys-* keys without a TTL may be evicted.";
     "audit.persisted_twice", Info, c::persisted_twice, "A cache seldom needs one of them, and each costs memory at a fork and disk.", "CONFIG GET save, INFO persistence", "Keep the one that recovery needs.", "Fewer forks, less disk.", "Without either a restart begins with an empty cache.";
@@ -46,6 +46,8 @@ pub(super) const RULES: &[AuditRule] = rules![
     "audit.slow_log_off", Warning, c::slow_log_off, "Slow commands leave no trace.", "CONFIG GET slowlog-log-slower-than, slowlog-max-len", "CONFIG SET slowlog-log-slower-than 10000 and slowlog-max-len 128.", "SLOWLOG GET names them.", "None that is known.";
     "audit.checksum_off", Warning, c::checksum_off, "A damaged file is loaded as if it were sound.", "CONFIG GET rdbchecksum", "rdbchecksum yes, and restart.", "Damage is seen.", "A tenth more time for saving and loading.";
     "audit.failed_saves_ignored", Info, c::failed_saves_ignored, "Nobody notices that what is on disk gets old, unless someone watches it.", "CONFIG GET save, stop-writes-on-bgsave-error", "Leave it if `larder health` is watched; else CONFIG SET stop-writes-on-bgsave-error yes.", "A failed save is noticed.", "A full disk then stops writes.";
+    "audit.ignored_settings", Warning, w::ignored_settings, "Whoever wrote that counts on it.", "INFO server (config_file), the file itself, the list of deprecated settings", "Take it out of the file, and set what took its place.", "The file says what the server does.", "None that is known.";
+    "audit.deprecated_settings", Info, w::deprecated_settings, "A later version may refuse what is deprecated, and then does not start.", "INFO server (config_file), the file itself, the list of deprecated settings", "CONFIG REWRITE writes new names by itself, but not in included files; take out what has none.", "The next upgrade starts with this file.", "CONFIG REWRITE also writes down what CONFIG SET changed since the start.";
     "audit.open_files_short", Warning, c::open_files_short, "Connections fail before maxclients is reached.", "INFO clients, /proc/PID/limits", "Raise LimitNOFILE of the service, or lower maxclients.", "maxclients holds.", "None that is known.";
     "audit.huge_pages", Warning, c::huge_pages, "After a fork each write copies 2 MiB: latency and memory jump.", "/sys/kernel/mm/transparent_hugepage, CONFIG GET disable-thp", "Write madvise or never to it at each start of the machine.", "Forks cost less.", "Other programs on the machine may have used them.";
     "audit.overcommit", Warning, c::overcommit, "The kernel refuses the fork though most pages would be shared.", "/proc/sys/vm/overcommit_memory", "sysctl vm.overcommit_memory=1, and in /etc/sysctl.d.", "Saves and syncs do not fail for want of memory.", "The machine can promise more memory than it has.";

@@ -49,7 +49,7 @@ pub struct AuditVerdict {
     pub skipped: Vec<Skipped>,
     /// The numbers, for monitoring systems.
     pub performance_data: Vec<PerformanceDatum>,
-    /// What was published after this day is not in the list of advisories.
+    /// What was published after this day may be missing from the list of advisories.
     pub advisories_as_of: Option<NaiveDate>,
 }
 

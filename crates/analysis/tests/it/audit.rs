@@ -37,12 +37,12 @@ fn what_is_not_known_is_unknown_and_never_ok() {
     assert!(of_node.all(|check| check.state == CheckState::Unknown), "{:#?}", verdict.checks);
 }
 
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 24, 0, 0, 0).unwrap()
 }
 
 /// A node of which INFO, settings and machine are known.
-fn node(info: &str, settings: &[(&str, &str)], machine: MachineTuning) -> AuditedNode {
+pub(crate) fn node(info: &str, settings: &[(&str, &str)], machine: MachineTuning) -> AuditedNode {
     let mut node = AuditedNode::unseen(NodeAddress::new("a:1"), NodeKind::Data);
     node.facts = Observed::Known(ServerFacts::from(&Info::parse(info)));
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -51,7 +51,7 @@ fn node(info: &str, settings: &[(&str, &str)], machine: MachineTuning) -> Audite
     node
 }
 
-fn judged(node: AuditedNode, now: DateTime<Utc>) -> AuditVerdict {
+pub(crate) fn judged(node: AuditedNode, now: DateTime<Utc>) -> AuditVerdict {
     let mut facts = AuditFacts::unseen();
     facts.nodes = Observed::Known(vec![node]);
     judge_audit(&facts, &AuditOptions::default(), now)
@@ -61,7 +61,7 @@ fn severity(verdict: &AuditVerdict, id: &str) -> Option<Severity> {
     verdict.findings.iter().find(|finding| finding.id.as_str() == id).map(|finding| finding.severity)
 }
 
-fn state(verdict: &AuditVerdict, id: &str) -> Option<CheckState> {
+pub(crate) fn state(verdict: &AuditVerdict, id: &str) -> Option<CheckState> {
     verdict.checks.iter().find(|check| check.id == id).map(|check| check.state)
 }
 
@@ -268,10 +268,10 @@ fn nodes_that_could_not_be_looked_for_make_it_unknown_and_those_beside_do_not() 
     let before = judge_audit(&facts, &AuditOptions::default(), now());
     facts.beside = vec![Skipped::new("replica a:3", "its primary was named alone")];
     let beside = judge_audit(&facts, &AuditOptions::default(), now());
-    assert_eq!((beside.checks.len(), beside.skipped.len()), (before.checks.len(), 1));
+    assert_eq!((beside.checks.len(), beside.skipped.len()), (before.checks.len(), before.skipped.len() + 1));
     facts.skipped = vec![Skipped::new("the other nodes of the cluster", "NOPERM")];
     let verdict = judge_audit(&facts, &AuditOptions::default(), now());
-    assert_eq!(verdict.skipped.len(), 2);
+    assert_eq!(verdict.skipped.len(), before.skipped.len() + 2);
     assert_eq!(state(&verdict, "audit.cache_unreachable"), Some(CheckState::Unknown));
 }
 
@@ -311,4 +311,56 @@ fn nodes_that_differ_are_named_with_what_they_have() {
     let found = verdict.findings.iter().find(|finding| finding.id.as_str() == "audit.nodes_differ").unwrap();
     let expected = "differ: maxmemory: 110.0 MiB on a:1; 120.0 MiB on b:2, c:3. After";
     assert!(found.message.contains(expected), "{}", found.message);
+}
+
+#[test]
+fn what_a_version_has_is_unknown_where_it_depends_on_a_setting_that_was_not_seen() {
+    const ID: &str = "audit.advisories";
+    let server = |mode: &str| {
+        format!(
+            "# Server\nredis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2\ncluster_enabled:{mode}\n"
+        )
+    };
+    let machine = || MachineTuning::new(None, None, None);
+    for (mode, settings, expected) in [
+        ("0", [("maxmemory-clients", "0")].as_slice(), CheckState::Ok),
+        ("0", &[("maxmemory-clients", "0%")], CheckState::Ok),
+        ("0", &[("maxmemory-clients", "5%")], CheckState::Warning),
+        ("1", &[("maxmemory-clients", "0")], CheckState::Warning),
+    ] {
+        let verdict = judged(node(&server(mode), settings, machine()), now());
+        assert_eq!(state(&verdict, ID), Some(expected), "{mode} {settings:?}");
+    }
+    let mut blocked = node(&server("0"), &[], machine());
+    blocked.settings = Observed::skipped("NOPERM");
+    assert_eq!(state(&judged(blocked, now()), ID), Some(CheckState::Unknown));
+    let mut of_cluster = node(&server("1"), &[], machine());
+    of_cluster.settings = Observed::skipped("NOPERM");
+    assert_eq!(state(&judged(of_cluster, now()), ID), Some(CheckState::Warning), "one is found all the same");
+}
+
+#[test]
+fn protected_mode_counts_where_it_holds() {
+    use CheckState::{Critical, Ok, Warning};
+    const SHUT: &str = "yes";
+    let [old, new] = ["# Server\nredis_version:6.2.14\n", "# Server\nredis_version:7.0.15\n"];
+    for (info, bind, mode, open, password, tls) in [
+        (new, "* -::*", SHUT, Ok, Some(Warning), None),
+        (new, "10.0.0.1", SHUT, Ok, Some(Warning), None),
+        (new, "* -::*", "no", Critical, None, Some(Warning)),
+        (new, "10.0.0.1", "no", Ok, Some(Warning), Some(Warning)),
+        // Before 7.0 it does not hold where an address is bound.
+        (old, "", SHUT, Ok, Some(Warning), None),
+        (old, "0.0.0.0", SHUT, Critical, None, Some(Warning)),
+        (old, "10.0.0.1", SHUT, Ok, Some(Warning), Some(Warning)),
+        (old, "127.0.0.1", SHUT, Ok, Some(Warning), None),
+    ] {
+        let settings = [("bind", bind), ("protected-mode", mode), ("port", "6379"), ("tls-port", "0")];
+        let mut node = node(info, &settings, MachineTuning::new(None, None, None));
+        node.password_is_set = Observed::Known(false);
+        let verdict = judged(node, now());
+        let of = |id| state(&verdict, id);
+        let states = (of("audit.open_to_all"), of("audit.no_password"), of("audit.tls_off"));
+        assert_eq!(states, (Some(open), password, tls), "{info} {bind} {mode}");
+    }
 }

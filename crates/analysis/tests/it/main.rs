@@ -3,6 +3,7 @@
 mod anomaly;
 mod anomaly_nab;
 mod audit;
+mod audit_settings_file;
 mod forecast;
 mod health;
 mod m4;

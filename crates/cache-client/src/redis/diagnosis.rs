@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::failure::said;
+use super::failure::{protected_mode, said};
 use crate::{Error, url::Endpoint};
 
 /// How long the second look may take.
@@ -66,7 +66,5 @@ fn meaning(words: &str, node: &NodeAddress) -> Option<Error> {
     if words.contains("max number of clients") {
         return Some(Error::TooManyClients { node });
     }
-    let source =
-        said("it is in protected mode: it takes no connections from other machines until a password is set");
-    words.starts_with("-DENIED").then_some(Error::Authentication { node, source })
+    words.starts_with("-DENIED").then(|| Error::Authentication { node, source: protected_mode() })
 }

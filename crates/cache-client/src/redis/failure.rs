@@ -80,6 +80,7 @@ impl Request<'_> {
             }
             _ if words.contains("switch database") => not_selected(node),
             ErrorKind::ClusterConnectionNotFound => Error::ClusterDown { node, source: Arc::new(error) },
+            _ if code == "DENIED" => Error::Authentication { node, source: protected_mode() },
             _ if code == "OOM" => Error::OutOfMemory { node },
             _ if words.contains("max number of clients") => Error::TooManyClients { node },
             ErrorKind::Extension => Error::Server { node, command, source: Arc::new(error) },
@@ -120,6 +121,11 @@ fn login(words: &str) -> Source {
     })
 }
 
+/// What is wrong with a connection that `-DENIED` is said to.
+pub(super) fn protected_mode() -> Source {
+    said("it is in protected mode: it takes no connections from other machines until a password is set")
+}
+
 /// Makes a cause of plain words.
 pub(crate) fn said(words: &str) -> Source {
     Arc::from(Box::<dyn StdError + Send + Sync>::from(words))
@@ -146,4 +152,19 @@ fn is_tls(error: &RedisError) -> bool {
 
 fn cause(error: &RedisError) -> Source {
     Arc::new(error.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_protected_mode_is_named_as_such_whichever_command_hears_it() {
+        let words = "Running in protected mode because protected mode is enabled and no password is set";
+        let denied = redis::make_extension_error("DENIED".to_owned(), Some(words.to_owned()));
+        let node = NodeAddress::new("10.0.0.1:6379");
+        let error = Request { node: &node, command: "INFO", timeout: Duration::ZERO }.failed(denied);
+        assert!(matches!(error, Error::Authentication { .. }), "{error:?}");
+        assert!(error.with_causes().contains("it takes no connections from other machines"), "{error:?}");
+    }
 }
