@@ -42,5 +42,5 @@ pub use redis::certificate_end;
 pub use server::{Nodes, Server, Topology};
 pub use stats::{Statistics, StatsSource};
 pub use tiered::{TieredCache, TieredOptions};
-pub use traffic::{KeyUses, TrafficOptions, TrafficSample, UsedKey};
+pub use traffic::{EarlyEnd, KeyUses, TrafficOptions, TrafficSample, UsedKey};
 pub use url::CacheUrl;

@@ -127,11 +127,48 @@ fn a_primary_that_is_down_leaves_the_others() {
         let larder = Larder::of(&cluster.url());
         let found = larder.ends(0, &["--output", "json", "keys", "hot", "--for", "1s"])?.json()?;
         ensure!(found["nodes"].as_array().is_some_and(|nodes| nodes.len() == 3), "{found:#}");
+        let nodes: Vec<&str> = found["nodes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|node| node["node"].as_str())
+            .collect();
+        ensure!(nodes.is_sorted(), "{nodes:?}");
+        let fields = "commands commands_per_second ended half_read keys node rounds seconds uncounted";
+        let has: Vec<&String> =
+            found["nodes"][0].as_object().into_iter().flat_map(|node| node.keys()).collect();
+        ensure!(fields.split(' ').eq(has.iter().map(|name| name.as_str())), "{has:?}");
         drop(cluster.servers.pop());
         let run = larder.ends(4, &["--output", "json", "keys", "hot", "--for", "1s"])?;
         let found = run.json()?;
         ensure!(found["nodes"].as_array().is_some_and(|nodes| nodes.len() == 2), "{found:#}");
         run.says("commands of ")
+    });
+}
+
+#[test]
+fn one_that_hangs_keeps_no_other_from_being_told() {
+    on_every_server_at_once(async |program| {
+        let mut cluster = TestCluster::start(program, 0)?;
+        let larder = Larder::of(&cluster.url()).with("LARDER_TIMEOUT", "1s");
+        larder.ends(0, &["collect"])?;
+        cluster.servers[1].pause()?;
+        let run = larder.run(&["--output", "json", "optimize", "--sample-traffic", "--no-report"]);
+        cluster.servers[1].resume()?;
+        let run = run?;
+        ensure!(run.code == 4, "{run:#?}");
+        let skipped = skipped(&run.json()?);
+        let known = format!("hot keys of {}", cluster.servers[0].node());
+        ensure!(
+            skipped.iter().any(|(what, why)| *what == known && why.contains("it takes 100")),
+            "{skipped:#?}"
+        );
+        let hung = format!("hot keys of {}", cluster.servers[1].node());
+        ensure!(
+            skipped.iter().any(|(what, why)| *what == hung && why.contains("no answer within")),
+            "{skipped:#?}"
+        );
+        Ok(())
     });
 }
 

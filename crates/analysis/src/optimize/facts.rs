@@ -129,17 +129,19 @@ pub struct Traffic {
 }
 
 /// A key that clients ask for often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HotKey {
     /// Its name, as people read it.
     pub key: String,
     /// The number of its database.
     pub database: u32,
-    /// The commands that named it.
-    pub commands: u64,
-    /// Those among them that may change it.
-    pub writes: u64,
+    /// The share of the commands that named it.
+    pub share: f64,
+    /// How many a second did.
+    pub per_second: f64,
+    /// The share of these that may change it.
+    pub writes: f64,
     /// The rounds in which it was named.
     pub rounds: u32,
 }
@@ -241,9 +243,9 @@ impl Traffic {
 }
 
 impl HotKey {
-    /// Records a key that was read by so many commands in so many rounds.
-    pub fn new(key: impl Into<String>, commands: u64, rounds: u32) -> Self {
-        Self { key: key.into(), database: 0, commands, writes: 0, rounds }
+    /// Records a key of database 0 that is only read.
+    pub fn new(key: impl Into<String>, share: f64, per_second: f64, rounds: u32) -> Self {
+        Self { key: key.into(), database: 0, share, per_second, writes: 0.0, rounds }
     }
 }
 

@@ -16,10 +16,11 @@ const USES_PER_SECOND: f64 = 100.0;
 /// A node is busy with one key where this share of its commands names it.
 const BUSY: f64 = 0.5;
 
-pub(super) fn judge(node: &NodeHistory, thresholds: &OptimizeThresholds) -> Vec<Finding> {
+/// Judges the keys of a node; whether there are other nodes that copies could be on.
+pub(super) fn judge(node: &NodeHistory, has_others: bool, thresholds: &OptimizeThresholds) -> Vec<Finding> {
     let Some(traffic) = node.traffic.known() else { return Vec::new() };
-    let hot = traffic.hottest.iter().filter_map(|key| Hot::of(key, traffic, thresholds));
-    hot.map(|hot| hot.finding(node, traffic)).collect()
+    let hot = traffic.hottest.iter().filter(|key| is_hot(key, traffic, thresholds));
+    hot.map(|key| finding(key, node, traffic, has_others)).collect()
 }
 
 /// Says why nothing is known of a node's hot keys.
@@ -40,68 +41,51 @@ fn is_enough(traffic: &Traffic) -> bool {
     traffic.commands >= FEWEST_COMMANDS && !traffic.time.is_zero()
 }
 
-/// A key with what makes it hot.
-struct Hot<'a> {
-    key: &'a HotKey,
-    share: f64,
-    per_second: f64,
-    writes: f64,
+/// Its share is above the threshold however the sample fell, and not for one moment alone.
+fn is_hot(key: &HotKey, traffic: &Traffic, thresholds: &OptimizeThresholds) -> bool {
+    let all = number(traffic.commands);
+    let is_sure =
+        least_share(key.share * all, all).is_some_and(|least| least > thresholds.hot_key_share.get());
+    let lasts = 2 * u64::from(key.rounds) >= u64::from(traffic.rounds);
+    is_enough(traffic) && is_sure && lasts && key.per_second >= USES_PER_SECOND
 }
 
-impl<'a> Hot<'a> {
-    /// Its share is above the threshold however the sample fell, and not for one moment alone.
-    fn of(key: &'a HotKey, traffic: &Traffic, thresholds: &OptimizeThresholds) -> Option<Self> {
-        let [uses, writes, all] = [key.commands, key.writes, traffic.commands].map(number);
-        let is_sure = least_share(uses, all)? > thresholds.hot_key_share.get();
-        let lasts = 2 * u64::from(key.rounds) >= u64::from(traffic.rounds);
-        let per_second = uses / traffic.time.as_secs_f64();
-        let is_hot = is_enough(traffic) && is_sure && lasts && per_second >= USES_PER_SECOND;
-        is_hot.then_some(Self { key, share: (uses / all).min(1.0), per_second, writes: writes / uses })
-    }
+fn finding(key: &HotKey, node: &NodeHistory, traffic: &Traffic, has_others: bool) -> Finding {
+    let severity = if key.share >= BUSY { Severity::Warning } else { Severity::Info };
+    let database = if key.database == 0 { String::new() } else { format!(" of database {}", key.database) };
+    let (recommendation, fewer, risk) = advice(key, has_others);
+    Finding::new(ids::HOT_KEYS, severity, node.node.to_string())
+        .saying(format!(
+            "{} of the commands name the key {}{database}: about {:.0} a second, {} of them may change it.",
+            percent(key.share),
+            key.key,
+            key.per_second,
+            percent(key.writes),
+        ))
+        .with_evidence("key", key.key.as_str(), None)
+        .with_evidence("share_of_commands", key.share, Unit::Ratio)
+        .with_evidence("commands_per_second", key.per_second, Unit::PerSecond)
+        .with_evidence("share_of_writes", key.writes, Unit::Ratio)
+        .with_evidence("rounds", format!("{} of {}", key.rounds, traffic.rounds).as_str(), None)
+        .with_evidence("commands_seen", traffic.commands, Unit::Count)
+        .recommending(recommendation)
+        .expecting(format!("Up to {:.0} commands a second fewer on this node.", key.per_second * fewer))
+        .risking(risk)
+}
 
-    fn finding(&self, node: &NodeHistory, traffic: &Traffic) -> Finding {
-        let severity = if self.share >= BUSY { Severity::Warning } else { Severity::Info };
-        let (recommendation, effect, risk) = self.advice();
-        Finding::new(ids::HOT_KEYS, severity, node.node.to_string())
-            .saying(format!(
-                "{} of the commands name the key {}{}: about {:.0} a second, {} of them may change it.",
-                percent(self.share),
-                self.key.key,
-                if self.key.database == 0 {
-                    String::new()
-                } else {
-                    format!(" of database {}", self.key.database)
-                },
-                self.per_second,
-                percent(self.writes),
-            ))
-            .with_evidence("key", self.key.key.as_str(), None)
-            .with_evidence("share_of_commands", self.share, Unit::Ratio)
-            .with_evidence("commands_per_second", self.per_second, Unit::PerSecond)
-            .with_evidence("share_of_writes", self.writes, Unit::Ratio)
-            .with_evidence("rounds", format!("{} of {}", self.key.rounds, traffic.rounds).as_str(), None)
-            .with_evidence("commands_seen", traffic.commands, Unit::Count)
-            .recommending(recommendation)
-            .expecting(effect)
-            .risking(risk)
+/// What to do, which share of the commands that saves, and what may go wrong.
+fn advice(key: &HotKey, has_others: bool) -> (&'static str, f64, &'static str) {
+    if key.writes >= 0.5 {
+        let recommendation = "Collect the changes in the application and write them together, or spread them over several keys that \
+                              are read together.";
+        let risk = "What was collected and not yet written is lost with the application.";
+        return (recommendation, key.writes, risk);
     }
-
-    fn advice(&self) -> (&'static str, String, &'static str) {
-        if self.writes >= 0.5 {
-            return (
-                "Collect the changes in the application and write them together, or spread them over several keys that are read together.",
-                format!("Up to {:.0} commands a second fewer on this node.", self.per_second * self.writes),
-                "What was collected and not yet written is lost with the application.",
-            );
-        }
-        (
-            "Keep the value in the application for a second or so (a near cache, or CLIENT TRACKING), or keep copies under several names, \
-             which lie on several nodes.",
-            format!(
-                "Up to {:.0} commands a second fewer on this node.",
-                self.per_second * (1.0 - self.writes)
-            ),
-            "A copy is as old as the time that it is kept.",
-        )
-    }
+    let recommendation = if has_others {
+        "Keep the value in the application for a second or so (a near cache, or CLIENT TRACKING), or keep copies under several names, \
+         which lie on several nodes."
+    } else {
+        "Keep the value in the application for a second or so (a near cache, or CLIENT TRACKING), or read it from a replica."
+    };
+    (recommendation, 1.0 - key.writes, "A copy is as old as the time that it is kept.")
 }

@@ -89,10 +89,11 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
     ]));
     let (recommendations, mut findings) =
         recommend::recommend(facts, thresholds, &hit_rate, &latency, &memory);
+    let has_others = facts.nodes.iter().filter(|node| node.traffic.known().is_some()).count() > 1;
     for node in &facts.nodes {
         findings.extend(memory::judge(node, thresholds));
         findings.extend(traffic::judge(node, thresholds));
-        findings.extend(hot_keys::judge(node, thresholds));
+        findings.extend(hot_keys::judge(node, has_others, thresholds));
         if let Some(reason) = node.slow_log.why_unknown() {
             skipped.push(Skipped::new(format!("slow log of {}", node.node), reason));
         }

@@ -16,6 +16,8 @@ const MOST_KEYS: usize = 10;
 const MOST_TOLD: usize = 200;
 const UNASKED: &str = "the commands of clients were not looked at; `larder optimize --sample-traffic` does, and so does `larder keys hot`";
 
+const ONLY_PRIMARIES: &str = "only the commands of primaries are looked at";
+
 /// Adds what clients ask for to the facts, and returns what went wrong.
 pub(super) async fn look(
     facts: &mut OptimizeFacts,
@@ -29,7 +31,11 @@ pub(super) async fn look(
         return Vec::new();
     };
     let name = NodeAddress::new(client.name());
-    let deadline = Deadline::after(options.time + timeout);
+    let mut options = options;
+    options.patience = timeout;
+    say_unseen(facts, &Observed::skipped(ONLY_PRIMARIES));
+    // Each primary ends within the time and twice the patience; before that the primaries are looked for.
+    let deadline = Deadline::after(options.time + 5 * timeout);
     match deadline.wait(&name, client.sample_traffic(&options)).await {
         Ok(samples) => samples.into_iter().filter_map(|(node, sample)| add(facts, &node, sample)).collect(),
         Err(error) if error.is_blocked() => {
@@ -57,22 +63,28 @@ fn add(
     sample: larder_cache_client::Result<TrafficSample>,
 ) -> Option<String> {
     let sample = observed(sample);
+    let cut_short = sample.known().and_then(|sample| sample.ended.as_ref()).map(ToString::to_string);
     let problem = match &sample {
-        Observed::Failed(failure) => {
-            Some(format!("the traffic of {node} cannot be looked at: {}", failure.reason))
-        }
-        _ => None,
+        Observed::Failed(failure) => Some(failure.reason.clone()),
+        _ => cut_short,
     };
+    if let Some(half_read) = sample.known().map(|sample| sample.half_read).filter(|half_read| *half_read > 0)
+    {
+        let words = "of which not every key could be told (`larder keys hot` says why)";
+        facts.notes.push(format!("traffic of {node}: it has commands, {half_read} of those seen, {words}"));
+    }
     of_node(&mut facts.nodes, node).traffic = sample.map(|sample| traffic(&sample));
     facts.nodes.sort_by(|one, other| one.node.cmp(&other.node));
-    problem
+    problem.map(|reason| format!("the traffic of {node} was not looked at as long as it should be: {reason}"))
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
 fn traffic(sample: &TrafficSample) -> Traffic {
     let mut traffic = Traffic::new(sample.commands, sample.time, sample.rounds);
     for (key, uses) in sample.hottest(MOST_KEYS) {
-        let mut hot = HotKey::new(KeyName::new(&key.name).shortened(MOST_TOLD), uses.commands, uses.rounds);
-        (hot.database, hot.writes) = (key.database, uses.writes);
+        let name = KeyName::new(&key.name).shortened(MOST_TOLD);
+        let mut hot = HotKey::new(name, sample.share_of(&uses), sample.per_second_of(&uses), uses.rounds);
+        (hot.database, hot.writes) = (key.database, uses.writes as f64 / uses.commands.max(1) as f64);
         traffic.hottest.push(hot);
     }
     traffic

@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use comfy_table::Table;
 use larder_cache_client::{KeyUses, TrafficOptions, TrafficSample, UsedKey};
 use larder_keyspace::KeyName;
 use larder_metrics_model::{NodeAddress, Skipped};
@@ -22,9 +23,10 @@ use crate::{
 
 /// The keys that clients ask for most, in a sample of the commands that each primary runs now
 ///
-/// A server writes each command that it runs to whoever looks (MONITOR), whichever its policy is. So it is looked at in ten short rounds,
-/// spread over a time, and each ends with its share of the commands. What commands say beside the names of keys is read and forgotten.
-/// The user needs the rights +monitor and +command. What replicas are asked is not seen.
+/// A server writes each command that it runs, values included, to whoever looks (MONITOR), whichever its policy is. So it is looked at in
+/// ten short rounds, spread over a time, and each ends with its share of the commands; the first command of more than 1 MiB ends them
+/// all, because telling it keeps the server from its work. What commands say beside the names of keys is read and forgotten. The user
+/// needs the rights +monitor and +command. What replicas are asked is not seen.
 #[derive(Args, Debug)]
 pub(crate) struct HotArgs {
     /// A cache [default: the cache that is configured]
@@ -57,9 +59,15 @@ struct Seen {
     node: NodeAddress,
     commands: u64,
     seconds: f64,
-    commands_per_second: Option<f64>,
+    commands_per_second: f64,
     rounds: u32,
     keys: Vec<HotKey>,
+    /// Uses of keys beyond the first 100,000.
+    uncounted: u64,
+    /// Commands of which not every key could be told.
+    half_read: u64,
+    /// Why it is not all of it.
+    ended: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -69,9 +77,9 @@ struct HotKey {
     commands: u64,
     writes: u64,
     rounds: u32,
-    /// Of all commands that were seen.
+    /// Of all commands.
     share: f64,
-    per_second: Option<f64>,
+    per_second: f64,
 }
 
 pub(super) async fn run(args: &HotArgs, global: &Global) -> Result<ExitCode> {
@@ -81,7 +89,7 @@ pub(super) async fn run(args: &HotArgs, global: &Global) -> Result<ExitCode> {
     };
     let client = settings.client().await?;
     let mut options = TrafficOptions::default();
-    (options.commands, options.time) = (args.commands, args.time);
+    (options.commands, options.time, options.patience) = (args.commands, args.time, settings.timeout);
     message::note(&format!(
         "looking at up to {} commands of each primary for {}",
         args.commands,
@@ -107,7 +115,8 @@ pub(super) async fn run(args: &HotArgs, global: &Global) -> Result<ExitCode> {
     for skipped in &skipped {
         message::warning(&skipped.to_string());
     }
-    Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(PARTIAL) })
+    let is_whole = skipped.is_empty() && seen.iter().all(|seen| seen.ended.is_none());
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(PARTIAL) })
 }
 
 impl Seen {
@@ -118,23 +127,41 @@ impl Seen {
             seconds: sample.time.as_secs_f64(),
             commands_per_second: sample.per_second(),
             rounds: sample.rounds,
-            keys: sample.hottest(most).iter().map(|(key, uses)| HotKey::of(key, *uses, sample)).collect(),
+            keys: sample.hottest(most).iter().map(|(key, uses)| HotKey::of(key, uses, sample)).collect(),
+            uncounted: sample.uncounted,
+            half_read: sample.half_read,
+            ended: sample.ended.as_ref().map(ToString::to_string),
         }
+    }
+
+    /// What is to be known about these figures.
+    fn notes(&self) -> Vec<String> {
+        let half_read = (self.half_read > 0).then(|| {
+            format!(
+                "of {} commands not every key could be told: they are longer than 64 KiB, or the server does not mark where words end",
+                self.half_read
+            )
+        });
+        let uncounted =
+            (self.uncounted > 0).then(|| format!("{} uses of other keys are not counted", self.uncounted));
+        let ended = self
+            .ended
+            .as_ref()
+            .map(|why| format!("it was looked at for a shorter time than it should be: {why}"));
+        [half_read, uncounted, ended].into_iter().flatten().collect()
     }
 }
 
 impl HotKey {
-    #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-    fn of(key: &UsedKey, uses: KeyUses, sample: &TrafficSample) -> Self {
-        let share = uses.commands as f64 / sample.commands.max(1) as f64;
+    fn of(key: &UsedKey, uses: &KeyUses, sample: &TrafficSample) -> Self {
         Self {
             key: KeyName::new(&key.name),
             database: key.database,
             commands: uses.commands,
             writes: uses.writes,
             rounds: uses.rounds,
-            share,
-            per_second: sample.per_second().map(|rate| rate * share),
+            share: sample.share_of(uses),
+            per_second: sample.per_second_of(uses),
         }
     }
 }
@@ -145,26 +172,32 @@ fn for_people(seen: &[Seen]) -> String {
 }
 
 fn node(seen: &Seen) -> String {
-    let heading = format!(
-        "{}: {} commands in {:.1} s, about {} a second\n",
-        seen.node,
-        seen.commands,
-        seen.seconds,
-        format::or_dash(seen.commands_per_second, |rate| format!("{rate:.0}")),
+    let mut text = format!(
+        "{}: about {:.0} commands a second, {} seen in {} rounds\n",
+        seen.node, seen.commands_per_second, seen.commands, seen.rounds,
     );
     if seen.keys.is_empty() {
-        return heading + "no key was named\n";
+        text.push_str("no key was named\n");
+    } else {
+        text.push_str(&table::written(&keys(seen)));
     }
+    for note in seen.notes() {
+        text.extend(["note: ", &note, "\n"]);
+    }
+    text
+}
+
+fn keys(seen: &Seen) -> Table {
     let mut table = table::table(&["share", "a second", "writes", "rounds", "db", "key"]);
     for key in &seen.keys {
         table.add_row([
             format::percent(key.share),
-            format::or_dash(key.per_second, |rate| format!("{rate:.1}")),
-            key.writes.to_string(),
+            format!("{:.1}", key.per_second),
+            format!("{} of {}", key.writes, key.commands),
             format!("{} of {}", key.rounds, seen.rounds),
             key.database.to_string(),
             shortened(&key.key),
         ]);
     }
-    heading + &table::written(&table)
+    table
 }

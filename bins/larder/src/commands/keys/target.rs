@@ -61,7 +61,9 @@ impl Target {
 pub(crate) fn form(global: &Global) -> Result<(OutputForm, bool)> {
     let settings = Settings::resolve(global)?;
     if settings.output == OutputForm::Nagios {
-        return Err(UsageError("only `health` has the form nagios".to_owned()).into());
+        return Err(
+            UsageError("only `health`, `audit` and `backup check` have the form nagios".to_owned()).into()
+        );
     }
     Ok((settings.output, settings.quiet))
 }

@@ -3,12 +3,14 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Of a line so much is kept. Names stand at its beginning, and values of any size behind them.
-const MOST_KEPT_BYTES: usize = 16 << 10;
+const MOST_KEPT_BYTES: usize = 64 << 10;
 
 /// Takes lines apart as they come. Of a long one only the beginning is kept, and the rest is passed over.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     passes_over: bool,
+    /// Bytes of the line that is passed over, so far.
+    passed: usize,
 }
 
 /// The beginning of a line, or all of it without its end.
@@ -19,13 +21,18 @@ pub(super) struct Head {
 }
 
 impl Heads {
+    /// Returns how many bytes of the line that is passed over came so far.
+    pub(super) fn passed(&self) -> usize {
+        self.passed
+    }
+
     /// Takes the next line; `None` where more has to come first.
     pub(super) fn next(&mut self, incoming: &mut BytesMut) -> Option<Head> {
         loop {
             match incoming.iter().position(|byte| *byte == b'\n') {
                 Some(end) if self.passes_over => {
                     incoming.advance(end + 1);
-                    self.passes_over = false;
+                    *self = Self::default();
                 }
                 Some(end) => {
                     let line = incoming.split_to(end + 1).freeze();
@@ -34,11 +41,13 @@ impl Heads {
                     return Some(Head { text: line.slice(..text.len().min(MOST_KEPT_BYTES)), is_whole });
                 }
                 None if self.passes_over => {
+                    self.passed += incoming.len();
                     incoming.clear();
                     return None;
                 }
                 None if incoming.len() > MOST_KEPT_BYTES => {
                     self.passes_over = true;
+                    self.passed = incoming.len();
                     let text = incoming.split_to(MOST_KEPT_BYTES).freeze();
                     incoming.clear();
                     return Some(Head { text, is_whole: false });

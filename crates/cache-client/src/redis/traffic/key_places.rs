@@ -12,7 +12,28 @@ pub(super) struct KeyPlaces(HashMap<String, Known>);
 #[derive(Debug, Default)]
 struct Known {
     places: Vec<Place>,
-    writes: bool,
+    /// Whether the first argument is part of the name.
+    is_subcommand: bool,
+}
+
+/// The keys of one command.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Keys<'w> {
+    /// Each with whether the command may change it.
+    pub(super) found: Vec<(&'w [u8], bool)>,
+    /// Whether it may have others.
+    pub(super) is_part: bool,
+}
+
+/// How far the words of a command can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// All are there.
+    Whole,
+    /// What stands at the end is not.
+    CutOff,
+    /// All that follows the first argument may be anything: the server does not mark where a word ends.
+    Blurred,
 }
 
 /// Where to begin, and which words from there on are keys.
@@ -20,6 +41,8 @@ struct Known {
 struct Place {
     begin: Begin,
     find: Find,
+    /// Whether these keys may be changed.
+    writes: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -61,18 +84,25 @@ impl KeyPlaces {
         let specifications = parts.nth(2);
         let places = match specifications {
             Some(specified) => items(specified).into_iter().filter_map(Place::read).collect(),
-            None => Place::of_positions(first, last, step).into_iter().collect(),
+            None => Place::of_positions(first, last, step, writes).into_iter().collect(),
         };
         parts.next().map(items).unwrap_or_default().into_iter().for_each(|command| self.add(command));
-        self.0.insert(name.to_lowercase(), Known { places, writes });
+        let is_subcommand = name.contains('|');
+        self.0.insert(name.to_lowercase(), Known { places, is_subcommand });
     }
 
-    /// Returns the words of a command that are keys, and whether it may change them. Of a command that is not whole what stands at
-    /// its end is not known.
-    pub(super) fn keys<'w>(&self, words: &'w [Vec<u8>], is_whole: bool) -> (Vec<&'w [u8]>, bool) {
-        let Some(known) = self.of(words) else { return (Vec::new(), false) };
-        let keys = known.places.iter().flat_map(|place| place.keys(words, is_whole));
-        (keys.collect(), known.writes)
+    /// Returns the words of a command that are keys.
+    pub(super) fn keys<'w>(&self, words: &'w [Vec<u8>], state: Words) -> Keys<'w> {
+        let mut keys = Keys::default();
+        let Some(known) = self.of(words) else { return keys };
+        for place in &known.places {
+            if state == Words::Blurred {
+                place.add_first(words, 1 + usize::from(known.is_subcommand), &mut keys);
+            } else {
+                place.add(words, state == Words::Whole, &mut keys);
+            }
+        }
+        keys
     }
 
     fn of(&self, words: &[Vec<u8>]) -> Option<&Known> {
@@ -83,19 +113,22 @@ impl KeyPlaces {
 }
 
 impl Place {
-    fn of_positions(first: i64, last: i64, step: i64) -> Option<Self> {
+    fn of_positions(first: i64, last: i64, step: i64, writes: bool) -> Option<Self> {
         let begin = usize::try_from(first).ok().filter(|first| *first > 0)?;
         let last = if last < 0 { last } else { last - first };
         let step = usize::try_from(step).unwrap_or(1).max(1);
-        Some(Self { begin: Begin::At(begin), find: Find::Range { last, step, part: 0 } })
+        Some(Self { begin: Begin::At(begin), find: Find::Range { last, step, part: 0 }, writes })
     }
 
     fn read(specification: Value) -> Option<Self> {
         let mut fields = fields(specification);
         let flags = fields.remove("flags").map(items).unwrap_or_default();
-        if flags.into_iter().filter_map(text).any(|flag| flag.eq_ignore_ascii_case("not_key")) {
+        let flags: Vec<String> = flags.into_iter().filter_map(text).map(|flag| flag.to_lowercase()).collect();
+        let has = |flag: &str| flags.iter().any(|one| one == flag);
+        if has("not_key") {
             return None;
         }
+        let writes = !has("ro");
         let (kind, mut by) = kind(fields.remove("begin_search")?)?;
         let begin = match kind.as_str() {
             "index" => Begin::At(by.remove("index").and_then(place)?),
@@ -119,14 +152,28 @@ impl Place {
             },
             _ => return None,
         };
-        Some(Self { begin, find })
+        Some(Self { begin, find, writes })
     }
 
-    fn keys<'w>(&self, words: &'w [Vec<u8>], is_whole: bool) -> Vec<&'w [u8]> {
-        let Some(begin) = self.begin.find(words) else { return Vec::new() };
-        let Some((first, end, step)) = self.find.range(words, begin, is_whole) else { return Vec::new() };
+    fn add<'w>(&self, words: &'w [Vec<u8>], is_whole: bool, keys: &mut Keys<'w>) {
+        let range = self.begin.find(words).and_then(|begin| self.find.range(words, begin, is_whole));
+        let Some((first, end, step)) = range else {
+            keys.is_part |= !is_whole;
+            return;
+        };
+        keys.is_part |= !is_whole && (end > words.len() || self.find.goes_to_the_end());
         let found = words.get(first..end.min(words.len())).unwrap_or_default();
-        found.iter().step_by(step).map(Vec::as_slice).collect()
+        keys.found.extend(found.iter().step_by(step).map(|key| (key.as_slice(), self.writes)));
+    }
+
+    /// Takes the word at a place that nothing before it can have moved, and no other.
+    fn add_first<'w>(&self, words: &'w [Vec<u8>], place: usize, keys: &mut Keys<'w>) {
+        let is_there = self.begin == Begin::At(place) && matches!(self.find, Find::Range { .. });
+        let is_one = matches!(self.find, Find::Range { last: 0, .. });
+        keys.is_part |= !(is_there && is_one);
+        if let (true, Some(key)) = (is_there, words.get(place)) {
+            keys.found.push((key, self.writes));
+        }
     }
 }
 
@@ -148,6 +195,10 @@ impl Begin {
 }
 
 impl Find {
+    fn goes_to_the_end(&self) -> bool {
+        matches!(self, Self::Range { last, .. } if *last < 0)
+    }
+
     /// The first key, the end of the keys, and the step between them.
     fn range(&self, words: &[Vec<u8>], begin: usize, is_whole: bool) -> Option<(usize, usize, usize)> {
         match *self {
@@ -241,8 +292,8 @@ mod tests {
         ])
     }
 
-    fn specification(begin: Value, find: Value) -> Value {
-        let flags = list(&["RO", "access"]);
+    fn specification(rights: &str, begin: Value, find: Value) -> Value {
+        let flags = list(&[rights, "access"]);
         Value::Array(vec![word("flags"), flags, word("begin_search"), begin, word("find_keys"), find])
     }
 
@@ -252,7 +303,7 @@ mod tests {
             search("range", &["lastkey", last, "keystep", step, "limit", limit])
         };
         let counted = |first: &str| search("keynum", &["keynumidx", "0", "firstkey", first, "keystep", "1"]);
-        let one = |begin, find| vec![specification(begin, find)];
+        let one = |rights, begin, find| vec![specification(rights, begin, find)];
         let streams = search("keyword", &["keyword", "STREAMS", "startfrom", "1"]);
         let last_keys = search("keyword", &["keyword", "KEYS", "startfrom", "-2"]);
         let old = Value::Array(vec![
@@ -263,14 +314,20 @@ mod tests {
             Value::Int(-1),
             Value::Int(2),
         ]);
-        let encoding = specified("object|encoding", &[], one(at("2"), range("0", "1", "0")), Vec::new());
+        let encoding =
+            specified("object|encoding", &[], one("RO", at("2"), range("0", "1", "0")), Vec::new());
+        let store = vec![
+            specification("OW", at("1"), range("0", "1", "0")),
+            specification("RO", at("2"), range("0", "1", "0")),
+        ];
         KeyPlaces::read(Value::Array(vec![
-            specified("get", &["readonly"], one(at("1"), range("0", "1", "0")), Vec::new()),
-            specified("del", &["write"], one(at("1"), range("-1", "1", "0")), Vec::new()),
-            specified("blpop", &["write"], one(at("1"), range("-2", "1", "0")), Vec::new()),
-            specified("eval", &[], one(at("2"), counted("1")), Vec::new()),
-            specified("xread", &[], one(streams, range("-1", "1", "2")), Vec::new()),
-            specified("migrate", &[], one(last_keys, range("-1", "1", "0")), Vec::new()),
+            specified("zrangestore", &["write"], store, Vec::new()),
+            specified("get", &["readonly"], one("RO", at("1"), range("0", "1", "0")), Vec::new()),
+            specified("del", &["write"], one("RM", at("1"), range("-1", "1", "0")), Vec::new()),
+            specified("blpop", &["write"], one("RW", at("1"), range("-2", "1", "0")), Vec::new()),
+            specified("eval", &[], one("RW", at("2"), counted("1")), Vec::new()),
+            specified("xread", &[], one("RO", streams, range("-1", "1", "2")), Vec::new()),
+            specified("migrate", &[], one("RW", last_keys, range("-1", "1", "0")), Vec::new()),
             specified("object", &[], Vec::new(), vec![encoding]),
             specified("ping", &[], Vec::new(), Vec::new()),
             old,
@@ -278,31 +335,40 @@ mod tests {
         ]))
     }
 
-    fn keys(line: &str, is_whole: bool) -> (String, bool) {
+    /// The keys of a line, those that may be changed with an exclamation mark, and an ellipsis where there may be others.
+    fn keys(line: &str, state: Words) -> String {
         let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
         let places = places();
-        let (keys, writes) = places.keys(&words, is_whole);
-        (keys.iter().map(|key| String::from_utf8_lossy(key)).collect::<Vec<_>>().join(" "), writes)
+        let keys = places.keys(&words, state);
+        let mark = |writes: bool| if writes { "!" } else { "" };
+        let mut shown: Vec<String> = keys
+            .found
+            .iter()
+            .map(|(key, writes)| format!("{}{}", String::from_utf8_lossy(key), mark(*writes)))
+            .collect();
+        shown.extend(keys.is_part.then(|| "…".to_owned()));
+        shown.join(" ")
     }
 
     #[test]
     fn keys_stand_where_the_server_says() {
-        for (line, expected, writes) in [
-            ("GET a", "a", false),
-            ("del a b c", "a b c", true),
-            ("mset a 1 b 2", "a b", true),
-            ("blpop a b 0", "a b", true),
-            ("eval script 2 a b argument", "a b", false),
-            ("eval script 0 argument", "", false),
-            ("xread count 1 STREAMS a b 0 0", "a b", false),
-            ("migrate h 1 k 0 5 keys a b", "a b", false),
-            ("migrate h 1 k 0 5 copy", "", false),
-            ("OBJECT encoding a", "a", false),
-            ("object help", "", false),
-            ("ping", "", false),
-            ("module.command a", "", false),
+        for (line, expected) in [
+            ("GET a", "a"),
+            ("del a b c", "a! b! c!"),
+            ("mset a 1 b 2", "a! b!"),
+            ("blpop a b 0", "a! b!"),
+            ("eval script 2 a b argument", "a! b!"),
+            ("eval script 0 argument", ""),
+            ("xread count 1 STREAMS a b 0 0", "a b"),
+            ("migrate h 1 k 0 5 keys a b", "a! b!"),
+            ("migrate h 1 k 0 5 copy", ""),
+            ("zrangestore a b 0 9", "a! b"),
+            ("OBJECT encoding a", "a"),
+            ("object help", ""),
+            ("ping", ""),
+            ("module.command a", ""),
         ] {
-            assert_eq!(keys(line, true), (expected.to_owned(), writes), "{line}");
+            assert_eq!(keys(line, Words::Whole), expected, "{line}");
         }
     }
 
@@ -319,17 +385,43 @@ mod tests {
             "xread a",
             "migrate",
         ] {
-            let found = keys(line, true).0;
-            assert!(found.len() <= 1, "{line}: {found}");
+            for state in [Words::Whole, Words::CutOff, Words::Blurred] {
+                let found = keys(line, state);
+                assert!(found.trim_end_matches(['…', ' ']).len() <= 2, "{line}: {found}");
+            }
         }
-        assert_eq!(keys(&format!("eval s {} a", usize::MAX), true).0, "");
+        assert_eq!(keys(&format!("eval s {} a", usize::MAX), Words::Whole), "");
         assert!(KeyPlaces::read(Value::Nil).0.is_empty());
     }
 
     #[test]
     fn of_a_command_that_is_cut_off_no_other_word_is_taken_for_a_key() {
-        assert_eq!(keys("mset a 1 b", false).0, "a b");
-        assert_eq!(keys("del a b", false).0, "a b");
-        assert_eq!(keys("xread streams a b 0", false).0, "");
+        for (line, expected) in [
+            ("get a", "a"),
+            ("zrangestore a b 0", "a! b"),
+            ("mset a 1 b", "a! b! …"),
+            ("del a b", "a! b! …"),
+            ("xread streams a b 0", "…"),
+            ("eval s", "…"),
+            ("eval s 3 a b", "a! b! …"),
+        ] {
+            assert_eq!(keys(line, Words::CutOff), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn where_words_have_no_sure_end_nothing_behind_the_first_is_taken_for_a_key() {
+        for (line, expected) in [
+            ("get a", "a"),
+            ("mset a 1 secret 2", "a! …"),
+            ("del a b", "a! …"),
+            ("zrangestore a b 0", "a! …"),
+            ("eval s 1 a", "…"),
+            ("xread streams a 0", "…"),
+            ("object encoding a", "a"),
+            ("ping secret", ""),
+        ] {
+            assert_eq!(keys(line, Words::Blurred), expected, "{line}");
+        }
     }
 }

@@ -3,11 +3,15 @@
 /// A command that a server ran.
 ///
 /// `+1339518083.107412 [0 127.0.0.1:60866] "get" "a key"`: when, in which database and for whom (`lua` for a script), and the words
-/// as `sdscatrepr` writes them (Redis 7.0, `src/replication.c` and `src/sds.c`). Valkey 8.1 puts no backslash before quotes and
-/// backslashes, so there a quote ends a word only where another word or nothing follows, and names that hold both may be misread.
+/// as `sdscatrepr` writes them (Redis 7.0, `src/replication.c` and `src/sds.c`). Valkey 8.1.0 and 8.1.1 put no backslash before quotes and
+/// backslashes (<https://github.com/valkey-io/valkey/pull/2036>), so a quote ends a word only where another word or nothing follows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
+    /// When, in microseconds since 1970.
+    pub(super) at_us: u64,
     pub(super) database: u32,
+    /// Whether a script ran it.
+    pub(super) is_of_script: bool,
     /// The command and its arguments; never empty. One that is cut off is left out.
     pub(super) words: Vec<Vec<u8>>,
 }
@@ -18,15 +22,20 @@ impl Line {
         let rest = text.strip_prefix(b"+")?;
         let open = rest.iter().position(|byte| *byte == b'[')?;
         let (time, rest) = rest.split_at(open);
-        if !time.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b' ')) {
-            return None;
-        }
-        let digits = rest.get(1..)?.split(|byte| *byte == b' ').next()?;
-        let database = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        let at_us = microseconds(time)?;
         let close = rest.windows(3).position(|three| three == b"] \"")?;
+        let (digits, client) = std::str::from_utf8(rest.get(1..close)?).ok()?.split_once(' ')?;
         let words: Vec<_> = Words(&rest[close + 2..]).collect();
-        (!words.is_empty()).then_some(Self { database, words })
+        let (database, is_of_script) = (digits.parse().ok()?, client == "lua");
+        (!words.is_empty()).then_some(Self { at_us, database, is_of_script, words })
     }
+}
+
+/// Reads `1339518083.107412 `.
+fn microseconds(time: &[u8]) -> Option<u64> {
+    let (seconds, fraction) = std::str::from_utf8(time).ok()?.trim_end().split_once('.')?;
+    let fraction: u64 = fraction.parse().ok().filter(|fraction| *fraction < 1_000_000)?;
+    seconds.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction)
 }
 
 /// Words in quotes, one after the other, up to one that has no end.
@@ -109,17 +118,27 @@ mod tests {
     #[test]
     fn lines_are_read() {
         let words = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
-        let parse = |text: &str| Line::parse(text.as_bytes()).map(|line| (line.database, line.words));
+        let parse = |text: &str| {
+            let line = Line::parse(text.as_bytes())?;
+            assert_eq!((line.at_us, line.is_of_script), (1_000_005, text.contains(" lua]")), "{text}");
+            Some((line.database, line.words))
+        };
         for (text, expected) in [
-            (r#"+1.5 [0 127.0.0.1:60866] "get" "a key""#, Some((0, words(&[b"get", b"a key"])))),
-            (r#"+1.5 [15 lua] "get" "k""#, Some((15, words(&[b"get", b"k"])))),
-            (r#"+1.5 [0 unix:/a ] b/s] "ping""#, Some((0, words(&[b"ping"])))),
-            (r#"+1.5 [0 [::1]:1] "set" "\"\\\xff\n" """#, Some((0, words(&[b"set", b"\"\\\xff\n", b""])))),
-            (r#"+1.5 [0 h:1] "set" "k" "cut off"#, Some((0, words(&[b"set", b"k"])))),
-            (r#"+1.5 [0 h:1] "set" "k" "cut \x"#, Some((0, words(&[b"set", b"k"])))),
-            (r#"+1.5 [0 h:1] "cut"#, None),
-            (r#"+1.5 [0 h:1] "get" "a "b" \c\d""#, Some((0, words(&[b"get", br#"a "b" \c\d"#])))),
-            (r#"+1.5 [x h:1] "get""#, None),
+            (r#"+1.000005 [0 127.0.0.1:60866] "get" "a key""#, Some((0, words(&[b"get", b"a key"])))),
+            (r#"+1.000005 [15 lua] "get" "k""#, Some((15, words(&[b"get", b"k"])))),
+            (r#"+1.000005 [0 unix:/a ] b/s] "ping""#, Some((0, words(&[b"ping"])))),
+            (
+                r#"+1.000005 [0 [::1]:1] "set" "\"\\\xff\n" """#,
+                Some((0, words(&[b"set", b"\"\\\xff\n", b""]))),
+            ),
+            (r#"+1.000005 [0 h:1] "set" "k" "cut off"#, Some((0, words(&[b"set", b"k"])))),
+            (r#"+1.000005 [0 h:1] "set" "k" "cut \x"#, Some((0, words(&[b"set", b"k"])))),
+            (r#"+1.000005 [0 h:1] "cut"#, None),
+            (r#"+1.000005 [0 h:1] "get" "a "b" \c\d""#, Some((0, words(&[b"get", br#"a "b" \c\d"#])))),
+            (r#"+1.000005 [x h:1] "get""#, None),
+            (r#"+1 [0 h:1] "get""#, None),
+            (r#"+1.1234567 [0 h:1] "get""#, None),
+            (r#"+1.000005 [0] "get""#, None),
             ("+OK", None),
             ("-ERR no", None),
             ("", None),
@@ -133,13 +152,14 @@ mod tests {
         fn words_are_read_as_they_were(words in prop::collection::vec(any::<Vec<u8>>(), 1..6)) {
             let written: Vec<String> = words.iter().map(|word| written(word)).collect();
             let line = format!("+1700000000.000001 [3 10.0.0.1:5] {}", written.join(" "));
-            prop_assert_eq!(Line::parse(line.as_bytes()), Some(Line { database: 3, words }));
+            let expected = Line { at_us: 1_700_000_000_000_001, database: 3, is_of_script: false, words };
+            prop_assert_eq!(Line::parse(line.as_bytes()), Some(expected));
         }
 
         #[test]
         fn any_line_is_taken(line: Vec<u8>) {
             let _ = Line::parse(&line);
-            let mut begun = b"+1.1 [0 a] \"".to_vec();
+            let mut begun = b"+1.000001 [0 a] \"".to_vec();
             begun.extend(line);
             let _ = Line::parse(&begun);
         }

@@ -1,28 +1,33 @@
 //! What clients ask the primaries for.
 
+mod calls;
 mod heads;
 mod key_places;
 mod line;
+mod watch;
 
 use std::time::Duration;
 
 use futures_util::future;
-use larder_metrics_model::NodeAddress;
+use larder_metrics_model::{Info, NodeAddress, ServerFacts, ServerLine, ServerVersion};
 use redis::cmd;
-use tokio::{
-    io::AsyncReadExt,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use self::{heads::Heads, key_places::KeyPlaces, line::Line};
+use self::{
+    key_places::KeyPlaces,
+    watch::{End, Watch},
+};
 use super::{
-    failure::{Request, said},
-    link::Effect,
+    answer::read,
+    failure::Request,
+    link::{Effect, Link},
     rights,
     sweep::{Shard, Sweeper},
-    wire::{Introduction, Requests, Wire, WireDialer},
+    wire::WireDialer,
 };
-use crate::{Capability, Error, Result, TrafficOptions, TrafficSample, url::Endpoint};
+use crate::{
+    Capability, EarlyEnd, Error, Result, TrafficOptions, TrafficSample, traffic::Round, url::Endpoint,
+};
 
 /// Looks at the traffic of the primaries.
 #[derive(Clone, Debug)]
@@ -30,10 +35,13 @@ pub(crate) struct RedisTraffic {
     sweeper: Sweeper,
 }
 
-/// A round ends with so many bytes: values go over the connection too.
-const MOST_BYTES: u64 = 8 << 20;
-/// How much room there is for one reading of the socket.
-const READ_BYTES: usize = 64 << 10;
+/// What has to be known before the first look.
+#[derive(Debug)]
+struct Known {
+    places: KeyPlaces,
+    /// Whether the server marks where words end.
+    marks_words: bool,
+}
 
 impl RedisTraffic {
     pub(crate) fn new(sweeper: Sweeper) -> Self {
@@ -44,7 +52,8 @@ impl RedisTraffic {
         &self,
         options: &TrafficOptions,
     ) -> Result<Vec<(NodeAddress, Result<TrafficSample>)>> {
-        let shards = self.sweeper.shards.shards().await?;
+        let mut shards = self.sweeper.shards.shards().await?;
+        shards.sort_by(|one, other| one.primary.cmp(&other.primary));
         let samples = shards
             .iter()
             .map(|shard| async move { (shard.primary.clone(), self.sample_shard(shard, options).await) });
@@ -57,78 +66,126 @@ impl RedisTraffic {
             let node = shard.primary.clone();
             return Err(Error::Unsupported { node, capability: Capability::Monitor, reason });
         };
-        rights::may_run(shard.link.as_ref(), &["MONITOR"]).await?;
-        let places = KeyPlaces::read(shard.link.run(cmd("COMMAND"), Effect::Read).await?);
-        let mut sample = TrafficSample::default();
-        let rounds = options.rounds.max(1);
-        let (each, commands) = (options.time / rounds, options.commands.div_ceil(u64::from(rounds)));
+        let patience = options.patience;
+        let late = || Error::Timeout { node: shard.primary.clone(), after: patience };
+        let known = timeout_at(Instant::now() + patience, Known::of(shard.link.as_ref()));
+        let known = known.await.map_err(|_| late())??;
+        let look = Look { dialer, endpoint, known: &known, options };
+        look.rounds(&late).await
+    }
+}
+
+impl Known {
+    async fn of(link: &dyn Link) -> Result<Self> {
+        rights::may_run(link, &["MONITOR"]).await?;
+        let places = KeyPlaces::read(link.run(cmd("COMMAND"), Effect::Read).await?);
+        let mut question = cmd("INFO");
+        question.arg("server");
+        let marks_words = match link.run(question, Effect::Read).await {
+            Ok(answer) => {
+                let request = Request { node: link.node(), command: "INFO", timeout: Duration::ZERO };
+                marks_words(&Info::parse(&read::<String>(answer, request)?))
+            }
+            // Who does not know takes no risk.
+            Err(error) if error.is_blocked() => false,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { places, marks_words })
+    }
+}
+
+/// Valkey 8.1.0 and 8.1.1 put no backslash before quotes in what MONITOR tells, so that a value can look like several words
+/// (<https://github.com/valkey-io/valkey/pull/2036>).
+fn marks_words(server: &Info) -> bool {
+    let identity = ServerFacts::from(server).identity;
+    let faulty = ServerVersion::new(8, 1, 0)..ServerVersion::new(8, 1, 2);
+    match (identity.line, identity.version) {
+        (ServerLine::Valkey, Some(version)) => !faulty.contains(&version),
+        (_, version) => version.is_some(),
+    }
+}
+
+/// The rounds of one primary.
+struct Look<'a> {
+    dialer: &'a WireDialer,
+    endpoint: &'a Endpoint,
+    known: &'a Known,
+    options: &'a TrafficOptions,
+}
+
+impl Look<'_> {
+    /// What was seen before a fault is kept.
+    async fn rounds(&self, late: &impl Fn() -> Error) -> Result<TrafficSample> {
+        let rounds = self.options.rounds.max(1);
+        let each = self.options.time / rounds;
         let begun = Instant::now();
+        let last = begun + self.options.time + self.options.patience;
+        let mut sample = TrafficSample::default();
         for round in 0..rounds {
-            let until = begun + each * (round + 1);
-            sample.begin_round();
-            let enough = options.commands.min(sample.commands + commands);
-            Round::open(dialer, endpoint, until).await?.count(&places, enough, &mut sample).await?;
+            let (seen, end) = match self.round(each, last, &sample).await {
+                Some(Ok(seen)) => seen,
+                fault => {
+                    let error = fault.and_then(Result::err).unwrap_or_else(late);
+                    if sample.rounds == 0 {
+                        return Err(error);
+                    }
+                    sample.ended = Some(EarlyEnd::Failed(error));
+                    return Ok(sample);
+                }
+            };
+            sample.add(seen);
+            match end {
+                End::Enough | End::TimeOver => {}
+                End::Large => {
+                    sample.ended = Some(EarlyEnd::LargeCommand);
+                    return Ok(sample);
+                }
+                End::Failed(error) => {
+                    sample.ended = Some(EarlyEnd::Failed(error));
+                    return Ok(sample);
+                }
+            }
             if round + 1 < rounds {
-                sleep_until(until).await;
+                sleep_until(begun + each * (round + 1)).await;
             }
         }
         Ok(sample)
     }
-}
 
-/// A connection that is told every command. It ends with this value, whatever is still on the way.
-struct Round {
-    wire: Wire,
-    until: Instant,
-}
-
-impl Round {
-    async fn open(dialer: &WireDialer, endpoint: &Endpoint, until: Instant) -> Result<Self> {
-        let mut wire = dialer.dial(endpoint, Introduction::default()).await?;
-        let mut requests = Requests::default();
-        requests.add(&[b"MONITOR"]);
-        wire.send(&mut requests).await?;
-        wire.answer("MONITOR", |answer, request| answer.accepted(request).map(drop)).await?;
-        Ok(Self { wire, until })
-    }
-
-    /// Counts until the sample has enough commands, or the time is over.
-    async fn count(self, places: &KeyPlaces, enough: u64, sample: &mut TrafficSample) -> Result<()> {
-        let node = self.wire.node().clone();
-        let (mut carrier, mut incoming) = self.wire.into_parts();
-        let (begun, mut heads, mut received) = (Instant::now(), Heads::default(), 0);
-        let ended = loop {
-            while sample.commands < enough
-                && let Some(head) = heads.next(&mut incoming)
-            {
-                count_line(&head.text, head.is_whole, places, sample);
-            }
-            if sample.commands >= enough || received >= MOST_BYTES {
-                break Ok(());
-            }
-            incoming.reserve(READ_BYTES);
-            match timeout_at(self.until, carrier.read_buf(&mut incoming)).await {
-                Err(_) => break Ok(()),
-                Ok(Ok(0)) => {
-                    break Err(Error::Unreachable { node, source: said("the server hung up") });
-                }
-                Ok(Ok(bytes)) => received += bytes as u64,
-                Ok(Err(error)) => {
-                    let request = Request { node: &node, command: "MONITOR", timeout: Duration::ZERO };
-                    break Err(request.failed(error.into()));
-                }
-            }
+    /// `None` where the server did not answer in time.
+    async fn round(
+        &self,
+        each: Duration,
+        last: Instant,
+        sample: &TrafficSample,
+    ) -> Option<Result<(Round, End)>> {
+        let share = self.options.commands.div_ceil(u64::from(self.options.rounds.max(1)));
+        let enough = share.min(self.options.commands.saturating_sub(sample.commands));
+        let patient = (Instant::now() + self.options.patience).min(last);
+        let watch = match timeout_at(patient, Watch::open(self.dialer, self.endpoint)).await.ok()? {
+            Ok(watch) => watch,
+            Err(error) => return Some(Err(error)),
         };
-        sample.time += begun.elapsed();
-        ended
+        Some(Ok(watch.count(self.known, enough, Instant::now() + each).await))
     }
 }
 
-fn count_line(text: &[u8], is_whole: bool, places: &KeyPlaces, sample: &mut TrafficSample) {
-    let Some(line) = Line::parse(text) else { return };
-    sample.commands += 1;
-    let (keys, is_write) = places.keys(&line.words, is_whole);
-    for key in keys {
-        sample.count(line.database, key, is_write);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_do_not_mark_words_are_known() {
+        for (info, expected) in [
+            ("redis_version:7.0.15", true),
+            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.0.4", true),
+            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.0", false),
+            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.1", false),
+            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.2", true),
+            ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2", true),
+            ("uptime_in_seconds:1", false),
+        ] {
+            assert_eq!(marks_words(&Info::parse(&format!("# Server\n{info}\n"))), expected, "{info}");
+        }
     }
 }
