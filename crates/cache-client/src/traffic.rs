@@ -13,7 +13,7 @@ use crate::Error;
 ///
 /// A server writes every command that it runs, with all that it says, to whoever looks (MONITOR). That costs it about as much as running a
 /// small one, and far more where values are large. So each primary is looked at in several short rounds, spread over a time; each round
-/// ends with its share of the commands, and the first command of more than 1 MiB ends them all.
+/// ends with its share of the commands, and the first command of more than 1 MiB, or the second slow answer, ends them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrafficOptions {
@@ -60,6 +60,9 @@ pub enum EarlyEnd {
     /// A command was so large that telling it keeps the server from its work.
     #[error("a command of more than 1 MiB was seen, and telling such ones keeps the server from its work")]
     LargeCommand,
+    /// The server was slow to answer twice, as it is while it tells large commands or runs long ones.
+    #[error("it took {0:.0?} to answer, and looking on may make that longer")]
+    Slow(Duration),
 }
 
 /// A key that was used.
@@ -136,6 +139,11 @@ impl TrafficSample {
     #[must_use]
     pub fn share_of(&self, uses: &KeyUses) -> f64 {
         if self.rates > 0.0 { (uses.rates / self.rates).min(1.0) } else { 0.0 }
+    }
+
+    pub(crate) fn ending(mut self, end: EarlyEnd) -> Self {
+        self.ended = Some(end);
+        self
     }
 
     pub(crate) fn add(&mut self, round: Round) {

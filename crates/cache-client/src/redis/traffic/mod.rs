@@ -25,9 +25,7 @@ use super::{
     sweep::{Shard, Sweeper},
     wire::WireDialer,
 };
-use crate::{
-    Capability, EarlyEnd, Error, Result, TrafficOptions, TrafficSample, traffic::Round, url::Endpoint,
-};
+use crate::{Capability, EarlyEnd, Error, Result, TrafficOptions, TrafficSample, url::Endpoint};
 
 /// Looks at the traffic of the primaries.
 #[derive(Clone, Debug)]
@@ -113,6 +111,18 @@ struct Look<'a> {
     options: &'a TrafficOptions,
 }
 
+/// How long a server takes to answer. One that is busy for once may be so again by chance.
+#[derive(Debug, Default)]
+struct Answers {
+    fastest: Option<Duration>,
+    slow: u32,
+}
+
+/// An answer is slow that takes so long, and so many times the fastest one.
+const SLOW: Duration = Duration::from_millis(100);
+const SLOW_TIMES: u32 = 3;
+const MOST_SLOW: u32 = 2;
+
 impl Look<'_> {
     /// What was seen before a fault is kept.
     async fn rounds(&self, late: &impl Fn() -> Error) -> Result<TrafficSample> {
@@ -120,30 +130,23 @@ impl Look<'_> {
         let each = self.options.time / rounds;
         let begun = Instant::now();
         let last = begun + self.options.time + self.options.patience;
-        let mut sample = TrafficSample::default();
+        let (mut sample, mut answers) = (TrafficSample::default(), Answers::default());
         for round in 0..rounds {
-            let (seen, end) = match self.round(each, last, &sample).await {
-                Some(Ok(seen)) => seen,
-                fault => {
-                    let error = fault.and_then(Result::err).unwrap_or_else(late);
-                    if sample.rounds == 0 {
-                        return Err(error);
-                    }
-                    sample.ended = Some(EarlyEnd::Failed(error));
-                    return Ok(sample);
-                }
+            let opening = Instant::now();
+            let watch = match self.open(last).await.unwrap_or_else(|| Err(late())) {
+                Ok(watch) => watch,
+                Err(error) if sample.rounds == 0 => return Err(error),
+                Err(error) => return Ok(sample.ending(EarlyEnd::Failed(error))),
             };
+            if let Some(slow) = answers.slow(opening.elapsed()) {
+                return Ok(sample.ending(EarlyEnd::Slow(slow)));
+            }
+            let (seen, end) = watch.count(self.known, self.enough(&sample), Instant::now() + each).await;
             sample.add(seen);
             match end {
                 End::Enough | End::TimeOver => {}
-                End::Large => {
-                    sample.ended = Some(EarlyEnd::LargeCommand);
-                    return Ok(sample);
-                }
-                End::Failed(error) => {
-                    sample.ended = Some(EarlyEnd::Failed(error));
-                    return Ok(sample);
-                }
+                End::Large => return Ok(sample.ending(EarlyEnd::LargeCommand)),
+                End::Failed(error) => return Ok(sample.ending(EarlyEnd::Failed(error))),
             }
             if round + 1 < rounds {
                 sleep_until(begun + each * (round + 1)).await;
@@ -153,26 +156,45 @@ impl Look<'_> {
     }
 
     /// `None` where the server did not answer in time.
-    async fn round(
-        &self,
-        each: Duration,
-        last: Instant,
-        sample: &TrafficSample,
-    ) -> Option<Result<(Round, End)>> {
-        let share = self.options.commands.div_ceil(u64::from(self.options.rounds.max(1)));
-        let enough = share.min(self.options.commands.saturating_sub(sample.commands));
+    async fn open(&self, last: Instant) -> Option<Result<Watch>> {
         let patient = (Instant::now() + self.options.patience).min(last);
-        let watch = match timeout_at(patient, Watch::open(self.dialer, self.endpoint)).await.ok()? {
-            Ok(watch) => watch,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(Ok(watch.count(self.known, enough, Instant::now() + each).await))
+        timeout_at(patient, Watch::open(self.dialer, self.endpoint)).await.ok()
+    }
+
+    fn enough(&self, sample: &TrafficSample) -> u64 {
+        let share = self.options.commands.div_ceil(u64::from(self.options.rounds.max(1)));
+        share.min(self.options.commands.saturating_sub(sample.commands))
+    }
+}
+
+impl Answers {
+    /// Takes an answer into account, and returns how long it took where it is one slow answer too many.
+    fn slow(&mut self, took: Duration) -> Option<Duration> {
+        let fastest = *self.fastest.get_or_insert(took);
+        self.fastest = Some(fastest.min(took));
+        self.slow += u32::from(took >= SLOW && took >= fastest * SLOW_TIMES);
+        (self.slow >= MOST_SLOW).then_some(took)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_second_slow_answer_is_one_too_many() {
+        let slow = |milliseconds: &[u64]| {
+            let mut answers = Answers::default();
+            milliseconds
+                .iter()
+                .map(|took| answers.slow(Duration::from_millis(*took)).is_some())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(slow(&[2, 400, 3, 500, 2]), [false, false, false, true, true]);
+        assert_eq!(slow(&[20, 99, 60, 99]), [false; 4], "fast enough");
+        assert_eq!(slow(&[300, 400, 500, 600]), [false; 4], "it is far away");
+        assert_eq!(slow(&[900, 2, 300, 300]), [false, false, false, true], "the first was slow as well");
+    }
 
     #[test]
     fn versions_that_do_not_mark_words_are_known() {

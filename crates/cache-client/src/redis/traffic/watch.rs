@@ -72,6 +72,8 @@ impl Watch {
             }
             incoming.reserve(READ_BYTES);
             match timeout_at(until, carrier.read_buf(&mut incoming)).await {
+                // Its end may be long in coming.
+                Err(_) if heads.passed() + incoming.len() >= LARGE_BYTES / 4 => break End::Large,
                 Err(_) => break End::TimeOver,
                 Ok(Ok(0)) => {
                     break End::Failed(Error::Unreachable { node, source: said("the server hung up") });
