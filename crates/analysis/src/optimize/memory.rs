@@ -5,7 +5,9 @@ use larder_metrics_model::Unit;
 use super::{
     FEWEST, NodeHistory, OptimizeThresholds,
     analyses::{hit_ratios, mostly_at_most, word},
+    course::Course,
     ids,
+    levels::Figure,
 };
 use crate::{
     Better, Finding, Level, Severity, TimeSeries, TrendWord,
@@ -138,8 +140,8 @@ fn evicts_used(node: &NodeHistory) -> Option<Finding> {
 
 fn no_limit(node: &NodeHistory) -> Option<Finding> {
     let has_none = node.maxmemory_bytes.last().is_some_and(|limit| limit.value == 0.0);
-    let trend = crate::judge_trend(&node.used_memory_bytes, &crate::TrendOptions::default());
-    let per_day = trend.slope.filter(|_| has_none && trend.word == TrendWord::Increasing)?.per_day;
+    let figure = Figure { series: &node.used_memory_bytes, usual: &TimeSeries::default(), is_share: false };
+    let per_day = Course::of(&figure, Better::Neither).growth().filter(|_| has_none)?;
     let used = node.used_memory_bytes.last()?.value;
     Some(
         Finding::new(ids::NO_MEMORY_LIMIT, Severity::Warning, node.node.to_string())

@@ -6,6 +6,7 @@ use larder_metrics_model::{MetricKind, NodeAddress, Unit, metric};
 use super::{
     OptimizeFacts,
     analyses::{hit_ratios, is_by_hour},
+    changed::Changed,
     ids,
     memory::whole_bytes,
 };
@@ -38,10 +39,15 @@ pub struct WatchedFigure {
 pub(super) fn judge(
     figures: &[WatchedFigure],
     facts: &OptimizeFacts,
+    changed: &[Changed<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
     notes.extend(unjudged(figures));
-    figures.iter().flat_map(|figure| episodes(figure, facts, notes)).collect()
+    let told = |figure: &&WatchedFigure, episode: &Anomaly| {
+        changed.iter().any(|changed| changed.tells(figure.name, episode))
+    };
+    let episodes = |figure| episodes(figure, facts, |episode| !told(&figure, episode), notes);
+    figures.iter().flat_map(episodes).collect()
 }
 
 /// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
@@ -80,9 +86,15 @@ pub(super) fn figures(facts: &OptimizeFacts) -> Vec<WatchedFigure> {
     ]
 }
 
-fn episodes(figure: &WatchedFigure, facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
+fn episodes(
+    figure: &WatchedFigure,
+    facts: &OptimizeFacts,
+    is_new: impl Fn(&Anomaly) -> bool,
+    notes: &mut Vec<String>,
+) -> Vec<Finding> {
     let all = figure.anomalies.episodes.iter().copied();
-    let mut lately: Vec<Anomaly> = all.filter(|episode| episode.until >= facts.from).collect();
+    let mut lately: Vec<Anomaly> =
+        all.filter(|episode| episode.until >= facts.from && is_new(episode)).collect();
     lately.sort_by(|a, b| b.score.total_cmp(&a.score));
     if lately.len() > MOST_EPISODES {
         let rest = lately.len() - MOST_EPISODES;
@@ -111,7 +123,7 @@ fn finding(figure: &WatchedFigure, episode: &Anomaly, facts: &OptimizeFacts) -> 
 }
 
 /// The first node of which something moved with it.
-fn cause<'a>(
+pub(super) fn cause<'a>(
     figure: &WatchedFigure,
     episode: &Anomaly,
     facts: &'a OptimizeFacts,
@@ -151,7 +163,7 @@ fn message(figure: &WatchedFigure, episode: &Anomaly) -> String {
     )
 }
 
-fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> String {
+pub(super) fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> String {
     match cause {
         Some((node, cause)) => format!("The likely cause on {node}: {}.", cause.message),
         None if facts.watched.surroundings.iter().all(|(_, around)| around.is_empty()) => {
@@ -161,7 +173,7 @@ fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> Stri
     }
 }
 
-fn number(value: f64, unit: Unit) -> String {
+pub(super) fn number(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Ratio => percent(value),
         Unit::Bytes => whole_bytes(value),
@@ -177,7 +189,7 @@ fn unit_of(name: &str) -> Option<Unit> {
     Some(if metric.kind == MetricKind::Counter { Unit::PerSecond } else { metric.unit })
 }
 
-fn advice(kind: Option<CauseKind>) -> (&'static str, &'static str, &'static str) {
+pub(super) fn advice(kind: Option<CauseKind>) -> (&'static str, &'static str, &'static str) {
     match kind {
         Some(CauseKind::Restart) => (
             "Find out from the server's log, and that of its machine, why it was started anew.",

@@ -119,6 +119,98 @@ fn the_guides_three() {
     assert!(at_share(84.0).is_empty());
 }
 
+/// What a finding says that has this id, and is of this figure.
+fn said(judged: &Optimization, id: &str, words: &str) -> Option<String> {
+    let of_id = judged.findings.iter().filter(|finding| finding.id.as_str() == id);
+    of_id.map(|finding| finding.message.clone()).find(|message| message.contains(words))
+}
+
+/// Five days ago, of seven.
+const CHANGED: f64 = 48.0;
+
+#[test]
+fn a_hit_rate_that_fell_and_stays_there_is_told_and_judged_by_what_it_is_now() {
+    let mut facts = facts();
+    lookups(&mut facts, |hour| if hour <= CHANGED { 9_900.0 } else { 6_000.0 });
+    let judged = judged(&facts);
+    let known = judged.hit_rate_analysis.known().unwrap();
+    assert!(known.average_hit_rate > 0.7, "the mean alone is fine: {known:?}");
+    assert_eq!(known.trend.as_str(), "declining");
+    assert!((known.now() - 0.6).abs() < 1e-6, "{known:?}");
+    let changed = said(&judged, "optimize.level_changed", "The hit rate").unwrap();
+    assert_eq!(
+        changed,
+        "The hit rate fell from 99.0 % to 60.0 % at 2025-10-11 10:00 UTC and has stayed there."
+    );
+    let low = said(&judged, "optimize.hit_rate_low", "").unwrap();
+    assert_eq!(
+        low,
+        "60.0 % of the look-ups found a value since 2025-10-11 10:00 UTC, which is less than 70.0 %; before that it was 99.0 %, and \
+         the trend since then is stable."
+    );
+    assert_eq!(judged.recommendations[0].current_value.map(|rate| (rate * 1e6).round()), Some(6e5));
+    assert!(judged.summary().ends_with(", declining: 60.0 % since 2025-10-11"), "{}", judged.summary());
+}
+
+#[test]
+fn a_hit_rate_that_was_low_and_is_not_now_is_no_warning() {
+    let mut facts = facts();
+    lookups(&mut facts, |hour| if hour <= 120.0 { 6_000.0 } else { 9_000.0 });
+    let judged = judged(&facts);
+    assert!(judged.hit_rate_analysis.known().is_some_and(|known| known.average_hit_rate < 0.7));
+    assert_eq!(found(&facts), ["optimize.level_changed"]);
+    assert!(judged.recommendations.is_empty());
+}
+
+#[test]
+fn latency_memory_and_operations_have_levels_too() {
+    let mut facts = facts();
+    let step = |low: f64, high: f64| series(move |hour| if hour < CHANGED { low } else { high });
+    facts.latency_ms = step(1.0, 60.0);
+    facts.used_memory_bytes = step(600.0 * MIB, 300.0 * MIB);
+    let mut sum = 0.0;
+    facts.operations = rates(
+        &(0..HOURS)
+            .map(|hour| {
+                sum += if f64::from(hour) <= CHANGED { 3_600.0 * 50.0 } else { 3_600.0 * 80.0 };
+                (at(hour), sum)
+            })
+            .collect(),
+    );
+    let judged = judged(&facts);
+    for (figure, words) in [
+        ("latency", "rose from 1.00 ms to 60.00 ms"),
+        ("memory", "fell from 600.0 MiB to 300.0 MiB"),
+        ("operations", "rose from 50.0 a second to 80.0 a second"),
+    ] {
+        let said = said(&judged, "optimize.level_changed", &format!("The {figure} ")).unwrap();
+        assert!(said.contains(words) && said.ends_with("and has stayed there."), "{said}");
+    }
+    let high = said(&judged, "optimize.latency_high", "").unwrap();
+    assert!(high.contains("60.0 ms in the mean since 2025-10-11 09:00 UTC"), "{high}");
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.growth_bytes_per_day), ("decreasing", None));
+}
+
+#[test]
+fn the_beginning_of_a_level_is_no_anomaly_beside_it() {
+    let mut facts = facts();
+    facts.watched.latency_ms =
+        watched(|hour| if hour < CHANGED { 1.0 } else { 3.0 } + (hour * 7.0).rem_euclid(13.0) / 100.0);
+    assert_eq!(found(&facts), ["optimize.anomaly"]);
+    facts.latency_ms = facts.watched.latency_ms.since(at(0));
+    assert_eq!(found(&facts), ["optimize.level_changed"]);
+}
+
+#[test]
+fn what_is_stable_has_no_slope() {
+    let mut facts = facts();
+    facts.used_memory_bytes = series(|hour| 100.0 * MIB + (hour * 7.0).rem_euclid(13.0) * MIB);
+    let judged = judged(&facts);
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.growth_bytes_per_day), ("stable", None));
+}
+
 #[test]
 fn few_values_have_no_p95_and_few_look_ups_no_rate() {
     let mut facts = facts();
