@@ -36,7 +36,7 @@ pub use health::{
 pub use optimize::{
     Analysis, ChangeOfLevel, FamilyUse, HitRateAnalysis, HotKey, LatencyAnalysis, MemoryAnalysis,
     Milliseconds, NoData, NodeHistory, OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds,
-    Priority, Recommendation, SlowCommand, Traffic, Watched, WatchedFigure, Window, optimize,
+    Priority, Recommendation, Refill, SlowCommand, Traffic, Watched, WatchedFigure, Window, optimize,
     optimize_finding_ids,
 };
 pub use series::{

@@ -62,7 +62,10 @@ fn figures(found: &Optimization) -> String {
             [known.average_used_memory_bytes, known.min_used_memory_bytes, known.max_used_memory_bytes]
                 .map(bytes);
         let trend = course(
-            known.trend.to_string(),
+            known.filling_since.map_or_else(
+                || known.trend.to_string(),
+                |since| format!("filling again since {}", since.format("%F %H:%M")),
+            ),
             known.growth_bytes_per_day,
             known.change_of_level.as_ref(),
             (bytes, bytes),

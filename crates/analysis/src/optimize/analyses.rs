@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use super::{
-    ChangeOfLevel, OptimizeFacts, OptimizeThresholds,
+    ChangeOfLevel, OptimizeFacts, OptimizeThresholds, Refill,
     course::Course,
     levels::{Figure, summed_up},
 };
@@ -86,6 +86,8 @@ pub struct MemoryAnalysis {
     pub growth_bytes_per_day: Option<f64>,
     /// Where its level changed, and what it is like since; null where it has one level.
     pub change_of_level: Option<ChangeOfLevel>,
+    /// Since when it fills again after a restart or a flush, so that its growth says nothing; null where it does not.
+    pub filling_since: Option<DateTime<Utc>>,
     /// Share of `maxmemory` that the fullest node does not exceed in 95 of 100 measurements, or at all where there are fewer
     /// than 20; null where no node has a limit.
     pub memory_usage_ratio: Option<f64>,
@@ -243,8 +245,7 @@ pub(super) fn memory(
         if fullest.is_none() {
             notes.push("memory pressure: no limit of memory is known that it could be a share of".to_owned());
         }
-        let figure = Figure { series: used, usual: &facts.watched.used_memory_bytes, is_share: false };
-        let course = Course::of(&figure, Better::Neither).told("memory", notes);
+        let (course, filling_since) = memory_course(facts, notes);
         MemoryAnalysis {
             average_used_memory_bytes: level.mean,
             min_used_memory_bytes: level.min,
@@ -252,10 +253,31 @@ pub(super) fn memory(
             trend: course.word,
             growth_bytes_per_day: course.per_day,
             change_of_level: course.change,
+            filling_since,
             memory_usage_ratio: fullest,
             memory_pressure: fullest.map(|share| share > thresholds.memory_pressure.get()),
         }
     }))
+}
+
+/// What fills again is not full for long: neither its growth nor its level says what is to come.
+fn memory_course(facts: &OptimizeFacts, notes: &mut Vec<String>) -> (Course, Option<DateTime<Utc>>) {
+    let series = Refill::growing(facts.memory_refill, &facts.used_memory_bytes);
+    let Some(since) = Refill::filling_since(facts.memory_refill) else {
+        let figure = Figure { series: &series, usual: &facts.watched.used_memory_bytes, is_share: false };
+        return (Course::of(&figure, Better::Neither).told("memory", notes), None);
+    };
+    let course = Course::without_levels(&series, Better::Neither);
+    match course.word {
+        TrendWord::Increasing | TrendWord::NotEnoughData => {
+            let at = since.format("%F %H:%M UTC");
+            notes.push(format!(
+                "trend of memory: it is filling again since {at}, so that its growth says nothing"
+            ));
+            (Course::default(), Some(since))
+        }
+        _ => (course, None),
+    }
 }
 
 pub(super) fn operations(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Analysis<OperationAnalysis> {

@@ -76,11 +76,20 @@ impl<'a> Changed<'a> {
         let changes = &self.change.changes;
         let told = changes.get(changes.len().saturating_sub(MOST_TOLD)..).unwrap_or_default();
         let steps: Vec<String> = told.iter().map(|change| self.step(change)).collect();
-        let mut message = format!("The {} {}{}.", self.name, steps.join(", and "), self.since());
+        let mut message = format!("{} {}{}.", self.subject(), steps.join(", and "), self.since());
         if let Some(cause) = self.cause(figures, facts) {
             message = format!("{message} {cause}");
         }
         message
+    }
+
+    fn subject(&self) -> &'static str {
+        match self.name {
+            "hit rate" => "The hit rate",
+            "latency" => "The latency",
+            "memory" => "Memory",
+            _ => "The number of operations",
+        }
     }
 
     fn step(&self, change: &LevelChange) -> String {

@@ -1,6 +1,6 @@
 //! Which way a figure goes, and which level it has now.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::levels::{Figure, without_time_of_day};
@@ -45,7 +45,7 @@ impl Course {
         course.word = if figure.is_large(&all) { word } else { TrendWord::Stable };
         course.per_day = None;
         // Of few days the time of the day would be a trend.
-        let rest = Self::without_levels(&without_time_of_day(figure.series).since(last.at), better);
+        let rest = Self::lately(&without_time_of_day(figure.series).since(last.at), better);
         course.change = Some(ChangeOfLevel {
             changes,
             since: last.at,
@@ -54,6 +54,13 @@ impl Course {
             per_day_since: rest.per_day,
         });
         course
+    }
+
+    /// Of five days and a little, four may be whole, which are too few; of the hours of less than five days there are enough.
+    fn lately(series: &TimeSeries, better: Better) -> Self {
+        let all = Self::without_levels(series, better);
+        let Some(last) = series.last().filter(|_| all.word == TrendWord::NotEnoughData) else { return all };
+        Self::without_levels(&series.since(last.at - TimeDelta::hours(5 * 24 - 1)), better)
     }
 
     pub(super) fn without_levels(series: &TimeSeries, better: Better) -> Self {

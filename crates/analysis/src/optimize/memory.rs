@@ -3,7 +3,7 @@
 use larder_metrics_model::Unit;
 
 use super::{
-    FEWEST, NodeHistory, OptimizeThresholds,
+    FEWEST, NodeHistory, OptimizeThresholds, Refill,
     analyses::{hit_ratios, mostly_at_most, word},
     course::Course,
     ids,
@@ -140,8 +140,11 @@ fn evicts_used(node: &NodeHistory) -> Option<Finding> {
 
 fn no_limit(node: &NodeHistory) -> Option<Finding> {
     let has_none = node.maxmemory_bytes.last().is_some_and(|limit| limit.value == 0.0);
-    let figure = Figure { series: &node.used_memory_bytes, usual: &TimeSeries::default(), is_share: false };
-    let per_day = Course::of(&figure, Better::Neither).growth().filter(|_| has_none)?;
+    // What fills again stops growing by itself.
+    let grows = has_none && Refill::filling_since(node.memory_refill).is_none();
+    let memory = Refill::growing(node.memory_refill, &node.used_memory_bytes);
+    let figure = Figure { series: &memory, usual: &TimeSeries::default(), is_share: false };
+    let per_day = Course::of(&figure, Better::Neither).growth().filter(|_| grows)?;
     let used = node.used_memory_bytes.last()?.value;
     Some(
         Finding::new(ids::NO_MEMORY_LIMIT, Severity::Warning, node.node.to_string())

@@ -11,6 +11,7 @@ mod levels;
 mod memory;
 mod notes;
 mod recommend;
+mod refill;
 mod thresholds;
 mod traffic;
 mod unusual;
@@ -24,6 +25,7 @@ pub use course::ChangeOfLevel;
 pub use facts::{FamilyUse, HotKey, NodeHistory, OptimizeFacts, SlowCommand, Traffic, Watched};
 pub use ids::optimize_finding_ids;
 pub use recommend::{Priority, Recommendation};
+pub use refill::Refill;
 pub use thresholds::{Milliseconds, OptimizeThresholds};
 pub use unusual::WatchedFigure;
 

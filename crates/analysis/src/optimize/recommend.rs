@@ -181,9 +181,12 @@ fn memory_pressure(
     };
     let finding = Finding::new(ids::MEMORY_PRESSURE, Severity::Warning, cache)
         .saying(format!(
-            "The fullest node has used up to {} of its memory limit; the trend of memory is {}.",
+            "The fullest node has used up to {} of its memory limit; {}.",
             percent(share),
-            known.trend
+            match known.filling_since {
+                Some(since) => format!("memory is filling again since {}", since.format("%F %H:%M UTC")),
+                None => format!("the trend of memory is {}", known.trend),
+            },
         ))
         .with_evidence("memory_usage_ratio", share, Unit::Ratio)
         .with_evidence("trend", known.trend.as_str(), None)

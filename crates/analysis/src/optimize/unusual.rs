@@ -36,6 +36,20 @@ pub struct WatchedFigure {
     width: TimeDelta,
 }
 
+/// An anomaly of a figure, and what probably caused it.
+struct Found<'a> {
+    figure: &'a WatchedFigure,
+    episode: Anomaly,
+    cause: Option<(&'a NodeAddress, Cause)>,
+}
+
+impl Found<'_> {
+    fn begins_anew(&self) -> bool {
+        let kind = self.cause.as_ref().map(|(_, cause)| cause.kind);
+        matches!(kind, Some(CauseKind::Restart | CauseKind::Flush))
+    }
+}
+
 pub(super) fn judge(
     figures: &[WatchedFigure],
     facts: &OptimizeFacts,
@@ -47,7 +61,23 @@ pub(super) fn judge(
         changed.iter().any(|changed| changed.tells(figure.name, episode))
     };
     let episodes = |figure| episodes(figure, facts, |episode| !told(&figure, episode), notes);
-    figures.iter().flat_map(episodes).collect()
+    let found: Vec<Found<'_>> = figures.iter().flat_map(episodes).collect();
+    together(found).iter().map(|alike| finding(alike, facts)).collect()
+}
+
+/// What one restart or one flush moved is one.
+fn together(found: Vec<Found<'_>>) -> Vec<Vec<Found<'_>>> {
+    let mut groups: Vec<Vec<Found<'_>>> = Vec::new();
+    for one in found {
+        let is_same = |group: &&mut Vec<Found<'_>>| {
+            one.begins_anew() && group.iter().any(|other| other.cause == one.cause)
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
 }
 
 /// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
@@ -86,12 +116,12 @@ pub(super) fn figures(facts: &OptimizeFacts) -> Vec<WatchedFigure> {
     ]
 }
 
-fn episodes(
-    figure: &WatchedFigure,
-    facts: &OptimizeFacts,
+fn episodes<'a>(
+    figure: &'a WatchedFigure,
+    facts: &'a OptimizeFacts,
     is_new: impl Fn(&Anomaly) -> bool,
     notes: &mut Vec<String>,
-) -> Vec<Finding> {
+) -> Vec<Found<'a>> {
     let all = figure.anomalies.episodes.iter().copied();
     let mut lately: Vec<Anomaly> =
         all.filter(|episode| episode.until >= facts.from && is_new(episode)).collect();
@@ -102,23 +132,31 @@ fn episodes(
     }
     lately.truncate(MOST_EPISODES);
     lately.sort_by_key(|episode| episode.from);
-    lately.iter().map(|episode| finding(figure, episode, facts)).collect()
+    let found = |episode| Found { figure, episode, cause: cause(figure, &episode, facts) };
+    lately.into_iter().map(found).collect()
 }
 
-fn finding(figure: &WatchedFigure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
-    let cause = cause(figure, episode, facts);
+/// What the figures of one cause did; there is one figure at least.
+fn finding(alike: &[Found<'_>], facts: &OptimizeFacts) -> Finding {
+    let cause = alike.iter().find_map(|one| one.cause.as_ref());
     let subject = facts.cache.as_deref().unwrap_or("cache");
-    let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject)
-        .saying(format!("{} {}", message(figure, episode), because(cause.as_ref(), facts)))
-        .with_evidence("figure", figure.name, None)
-        .with_evidence("measured", episode.value, figure.unit)
-        .with_evidence("expected", episode.expected, figure.unit)
-        .with_evidence("standard_deviations_off", episode.score, None);
-    let kind = cause.as_ref().map(|(_, cause)| cause.kind);
+    let messages: Vec<String> = alike.iter().map(|one| message(one.figure, &one.episode)).collect();
+    let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject).saying(format!(
+        "{} {}",
+        messages.join(" "),
+        because(cause, facts)
+    ));
+    for Found { figure, episode, .. } in alike {
+        finding = finding
+            .with_evidence("figure", figure.name, None)
+            .with_evidence("measured", episode.value, figure.unit)
+            .with_evidence("expected", episode.expected, figure.unit)
+            .with_evidence("standard_deviations_off", episode.score, None);
+    }
     for moved in cause.iter().flat_map(|(_, cause)| &cause.evidence) {
         finding = finding.with_evidence(moved.metric, moved.during, unit_of(moved.metric));
     }
-    let (recommendation, effect, risk) = advice(kind);
+    let (recommendation, effect, risk) = advice(cause.map(|(_, cause)| cause.kind));
     finding.recommending(recommendation).expecting(effect).risking(risk)
 }
 
