@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use super::DAY_SECONDS;
 use crate::{
     LevelChange, Observation, Step, Summarise, Summary, TimeSeries,
-    statistics::{Split, median, splits},
+    statistics::{Split, median, splits, theil_sen},
 };
 
 /// What is compared: a figure over the time that is looked at, and over the weeks before it where that was measured.
@@ -25,6 +25,8 @@ const SHORTEST_TIME: TimeDelta = TimeDelta::days(4);
 const SHORTEST_LEVEL: TimeDelta = TimeDelta::hours(12);
 /// So much beside a change is compared with the same days of the week before and the week behind.
 const BESIDE: TimeDelta = TimeDelta::days(2);
+/// So many values on either side of a change are next to it.
+const NEXT: usize = 5;
 /// What changes by less does not matter: of a share two points, of the rest a twentieth.
 const LEAST_POINTS: f64 = 0.02;
 const LEAST_SHARE: f64 = 0.05;
@@ -46,7 +48,11 @@ impl Figure<'_> {
     /// Takes back what is too short, too small, or the rhythm of the week, and tells the levels beside the rest.
     fn lasting(&self, mut changes: Vec<LevelChange>, series: &TimeSeries) -> Vec<LevelChange> {
         loop {
-            let none = |change: &LevelChange| !self.is_large(change) || self.is_of_the_week(change, series);
+            let none = |change: &LevelChange| {
+                !self.is_large(change)
+                    || self.is_growth(change, series)
+                    || self.is_of_the_week(change, series)
+            };
             let shortest = shortest(&changes, series);
             match changes.iter().position(none).or(shortest) {
                 Some(place) => changes.remove(place),
@@ -62,6 +68,20 @@ impl Figure<'_> {
         (after - before).abs() > least
     }
 
+    /// Tells whether a change is what it grows by in the time between, as over a gap.
+    fn is_growth(&self, change: &LevelChange, series: &TimeSeries) -> bool {
+        let (before, after) = (series.until(change.at), series.since(change.at));
+        let slopes = slope(&before).zip(slope(&after));
+        let (before, after) = (before.observations(), after.observations());
+        let near = [
+            before.get(before.len().saturating_sub(NEXT)..).unwrap_or_default(),
+            after.get(..NEXT.min(after.len())).unwrap_or_default(),
+        ];
+        let [Some(before), Some(after)] = near.map(center) else { return false };
+        let grown = slopes.map_or(0.0, |(one, other)| f64::midpoint(one, other)) * (after.0 - before.0);
+        !self.is_large(&LevelChange { before: before.1, after: after.1 - grown, ..*change })
+    }
+
     fn is_of_the_week(&self, change: &LevelChange, series: &TimeSeries) -> bool {
         let known = if self.usual.is_empty() { series } else { self.usual };
         let step = change.after - change.before;
@@ -72,6 +92,23 @@ impl Figure<'_> {
             pair.is_some_and(|(before, after)| (after - before) / step > 0.5)
         })
     }
+}
+
+/// By how much a second it changes.
+fn slope(series: &TimeSeries) -> Option<f64> {
+    let moments: Vec<f64> = series.observations().iter().map(|it| seconds(it.at)).collect();
+    Some(theil_sen(&moments, &series.values().collect::<Vec<_>>(), 0.0)?.slope)
+}
+
+/// The median moment, in seconds, and the median value.
+fn center(part: &[Observation]) -> Option<(f64, f64)> {
+    let of = |value: fn(&Observation) -> f64| median(&mut part.iter().map(value).collect::<Vec<_>>());
+    of(|it| seconds(it.at)).zip(of(|it| it.value))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of some thousand years")]
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp() as f64
 }
 
 /// The change next to the shortest level, where that is too short: the smaller one of the two beside it.
@@ -203,6 +240,7 @@ mod tests {
             ("too little", hours(0, 168, |hour| if hour < 80 { 100.0 } else { 104.0 })),
             ("a slope", hours(0, 168, |hour| 100.0 + f64::from(hour) + noise(hour))),
             ("the time of the day", hours(0, 168, day)),
+            ("a slope with a gap", hours(0, 300, f64::from).keep(|it| !(at(90)..at(200)).contains(&it.at))),
         ] {
             assert!(alone(&series).is_empty(), "{what}");
         }
