@@ -34,9 +34,10 @@ pub use health::{
     PerformanceUnit, Status, ThresholdError, health_finding_ids, judge_health,
 };
 pub use optimize::{
-    Analysis, FamilyUse, HitRateAnalysis, HotKey, LatencyAnalysis, MemoryAnalysis, Milliseconds, NoData,
-    NodeHistory, OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds, Priority,
-    Recommendation, SlowCommand, Traffic, Watched, WatchedFigure, Window, optimize, optimize_finding_ids,
+    Analysis, ChangeOfLevel, FamilyUse, HitRateAnalysis, HotKey, LatencyAnalysis, MemoryAnalysis,
+    Milliseconds, NoData, NodeHistory, OperationAnalysis, Optimization, OptimizeFacts, OptimizeThresholds,
+    Priority, Recommendation, Refill, SlowCommand, Traffic, Watched, WatchedFigure, Window, optimize,
+    optimize_finding_ids,
 };
 pub use series::{
     Observation, Rates, SeriesBreak, Step, Summarise, Summary, TimeSeries, find_breaks, rates, sum_of,

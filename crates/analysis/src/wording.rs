@@ -29,9 +29,10 @@ pub(crate) fn seconds(count: u64) -> String {
     }
 }
 
-/// Writes a share as a percentage.
+/// Writes a share as a percentage; what rounds to nothing has no sign.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    let written = format!("{:.1} %", share * 100.0);
+    if written == "-0.0 %" { "0.0 %".to_owned() } else { written }
 }
 
 /// Writes a number with its noun.
@@ -72,7 +73,9 @@ mod tests {
         {
             assert_eq!(seconds(count), text);
         }
-        assert_eq!(percent(0.854), "85.4 %");
+        for (share, text) in [(0.854, "85.4 %"), (-0.000_4, "0.0 %"), (-0.0, "0.0 %"), (-0.001, "-0.1 %")] {
+            assert_eq!(percent(share), text);
+        }
         assert_eq!((counted(1, "slot"), counted(0, "slot")), ("1 slot".to_owned(), "0 slots".to_owned()));
         assert_eq!(clause(" refused\n by peer. "), "refused by peer");
     }

@@ -8,9 +8,10 @@ pub(crate) fn bytes(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
-/// Writes a share as `93.1 %`.
+/// Writes a share as `93.1 %`; what rounds to nothing has no sign.
 pub(crate) fn percent(ratio: f64) -> String {
-    format!("{:.1} %", ratio * 100.0)
+    let written = format!("{:.1} %", ratio * 100.0);
+    if written == "-0.0 %" { "0.0 %".to_owned() } else { written }
 }
 
 /// Writes a number with as many digits as help.
@@ -63,7 +64,10 @@ mod tests {
         assert_eq!(number(3.0), "3");
         assert_eq!(number(0.123_45), "0.123");
         assert_eq!(number(1234.56), "1234.6");
-        assert_eq!(percent(0.931), "93.1 %");
+        for (ratio, written) in [(0.931, "93.1 %"), (-0.000_4, "0.0 %"), (-0.0, "0.0 %"), (-0.001, "-0.1 %")]
+        {
+            assert_eq!(percent(ratio), written);
+        }
         assert_eq!(metric(1_572_864.0, Some(Unit::Bytes)), "1.5 MiB");
         for (seconds, written) in [
             (0.0, "0s"),

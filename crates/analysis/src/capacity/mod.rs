@@ -24,6 +24,7 @@ pub use model::{CapacityModel, Foretold};
 pub use options::CapacityOptions;
 pub use outlook::ResourceOutlook;
 pub use passing::{Passing, PassingState};
+pub(crate) use period::{Used, used};
 
 use crate::{Finding, optimize::Analysis};
 

@@ -13,15 +13,15 @@ const FILLING: TimeDelta = TimeDelta::days(21);
 
 /// The part of a history that says something of what is to come.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Used {
-    pub(super) series: TimeSeries,
+pub(crate) struct Used {
+    pub(crate) series: TimeSeries,
     /// Why what grows says nothing of what is to come: it fills again.
-    pub(super) is_filling: Option<String>,
+    pub(crate) is_filling: Option<String>,
 }
 
 /// Leaves out what lies before the last restart or flush that emptied the resource, and the time in which it filled again. A break
 /// after which it is as full as before changed nothing: the history goes on.
-pub(super) fn used(facts: &ResourceFacts, notes: &mut Vec<String>) -> Used {
+pub(crate) fn used(facts: &ResourceFacts, notes: &mut Vec<String>) -> Used {
     let series = &facts.series;
     let whole = || Used { series: series.clone(), is_filling: None };
     if !facts.kind.is_emptied() {

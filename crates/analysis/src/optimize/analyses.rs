@@ -1,13 +1,14 @@
 //! The guide's four analyses.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
-use super::{OptimizeFacts, OptimizeThresholds};
-use crate::{
-    Better, Level, Rates, Summarise, Summary, TimeSeries, Trend, TrendOptions, TrendWord, judge_trend,
-    wording::counted,
+use super::{
+    ChangeOfLevel, OptimizeFacts, OptimizeThresholds, Refill,
+    course::Course,
+    levels::{Figure, summed_up},
 };
+use crate::{Better, Level, Rates, Summarise, TimeSeries, TrendWord, wording::counted};
 
 /// An analysis, or that there is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,7 +29,7 @@ pub struct NoData {
 }
 
 /// How many look-ups found a value, 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct HitRateAnalysis {
     /// Over all look-ups of the time; the mean of what was told where look-ups are not counted.
@@ -39,6 +40,10 @@ pub struct HitRateAnalysis {
     pub max_hit_rate: f64,
     /// Which way it goes.
     pub trend: TrendWord,
+    /// By how much a day; null where that is not more than chance, and where its level changed.
+    pub hit_rate_per_day: Option<f64>,
+    /// Where its level changed, and what it is like since; null where it has one level.
+    pub change_of_level: Option<ChangeOfLevel>,
     /// Its standard deviation.
     pub volatility: f64,
     /// The look-ups; null where they are not counted.
@@ -46,7 +51,7 @@ pub struct HitRateAnalysis {
 }
 
 /// How long a round trip took, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LatencyAnalysis {
     /// The mean.
@@ -57,12 +62,16 @@ pub struct LatencyAnalysis {
     pub max_latency: f64,
     /// Which way it goes.
     pub trend: TrendWord,
+    /// By how much a day; null where that is not more than chance, and where its level changed.
+    pub latency_per_day: Option<f64>,
+    /// Where its level changed, and what it is like since; null where it has one level.
+    pub change_of_level: Option<ChangeOfLevel>,
     /// What 95 of 100 measurements do not exceed; null for fewer than 20.
     pub p95_latency: Option<f64>,
 }
 
 /// How full the memory was.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MemoryAnalysis {
     /// The mean of the memory allocated by all primaries.
@@ -73,8 +82,12 @@ pub struct MemoryAnalysis {
     pub max_used_memory_bytes: f64,
     /// Whether it grows.
     pub trend: TrendWord,
-    /// By how much a day; null where too little was measured.
+    /// By how much a day; null where that is not more than chance, and where its level changed.
     pub growth_bytes_per_day: Option<f64>,
+    /// Where its level changed, and what it is like since; null where it has one level.
+    pub change_of_level: Option<ChangeOfLevel>,
+    /// Since when it fills again after a restart or a flush, so that its growth says nothing; null where it does not.
+    pub filling_since: Option<DateTime<Utc>>,
     /// Share of `maxmemory` that the fullest node does not exceed in 95 of 100 measurements, or at all where there are fewer
     /// than 20; null where no node has a limit.
     pub memory_usage_ratio: Option<f64>,
@@ -83,7 +96,7 @@ pub struct MemoryAnalysis {
 }
 
 /// How much was done.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OperationAnalysis {
     /// Operations that were counted.
@@ -98,12 +111,32 @@ pub struct OperationAnalysis {
     pub p95_operations_per_second: Option<f64>,
     /// Which way it goes.
     pub trend: TrendWord,
+    /// By how much a day; null where that is not more than chance, and where their level changed.
+    pub operations_per_second_per_day: Option<f64>,
+    /// Where their level changed, and what they are like since; null where they have one level.
+    pub change_of_level: Option<ChangeOfLevel>,
     /// Share of the operations that failed; null where that is not counted.
     pub error_rate: Option<f64>,
 }
 
 /// An hour of fewer look-ups has no rate of its own.
 const LOOKUPS_OF_A_RATE: f64 = 100.0;
+
+impl HitRateAnalysis {
+    /// Returns what it is now: that of its level, where that changed.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.change_of_level.as_ref().map_or(self.average_hit_rate, |change| change.now)
+    }
+}
+
+impl LatencyAnalysis {
+    /// Returns what it is now: that of its level, where that changed.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.change_of_level.as_ref().map_or(self.average_latency, |change| change.now)
+    }
+}
 
 impl<T> Analysis<T> {
     /// Returns what was found out.
@@ -129,11 +162,19 @@ pub(super) fn hit_rate(
     let counted_level =
         Level::of(&rates).filter(|_| lookups >= crate::wording::number(thresholds.lookups_min));
     if let Some(level) = counted_level {
+        let usual = hit_ratios(&facts.watched.hits, &facts.watched.misses);
+        let figure = Figure { series: &rates, usual: &usual, is_share: true };
+        let mut course = Course::of(&figure, Better::Higher).told("hit rate", notes);
+        if let Some(change) = &mut course.change {
+            change.now = found_since(facts, change.since).unwrap_or(change.now);
+        }
         return Analysis::Known(HitRateAnalysis {
             average_hit_rate: facts.hits.gained / lookups,
             min_hit_rate: level.min,
             max_hit_rate: level.max,
-            trend: told_word("hit rate", &rates, Better::Higher, notes),
+            trend: course.word,
+            hit_rate_per_day: course.per_day,
+            change_of_level: course.change,
             volatility: level.standard_deviation,
             lookups: Some(lookups),
         });
@@ -154,23 +195,42 @@ pub(super) fn hit_rate(
             if told.len() == 1 { "is" } else { "are" },
         ));
     }
-    Analysis::of(level.map(|level| HitRateAnalysis {
-        average_hit_rate: level.mean,
-        min_hit_rate: level.min,
-        max_hit_rate: level.max,
-        trend: told_word("hit rate", told, Better::Higher, notes),
-        volatility: level.standard_deviation,
-        lookups: None,
+    Analysis::of(level.map(|level| {
+        // A rate since the counting began has no levels: it goes on changing for long.
+        let course = Course::without_levels(told, Better::Higher).told("hit rate", notes);
+        HitRateAnalysis {
+            average_hit_rate: level.mean,
+            min_hit_rate: level.min,
+            max_hit_rate: level.max,
+            trend: course.word,
+            hit_rate_per_day: course.per_day,
+            change_of_level: None,
+            volatility: level.standard_deviation,
+            lookups: None,
+        }
     }))
 }
 
+/// The share of all look-ups since then that found a value.
+fn found_since(facts: &OptimizeFacts, since: DateTime<Utc>) -> Option<f64> {
+    let sum = |rates: &Rates| rates.series.since(since).values().sum::<f64>();
+    let (hits, misses) = (sum(&facts.hits), sum(&facts.misses));
+    (hits + misses > 0.0).then(|| hits / (hits + misses))
+}
+
 pub(super) fn latency(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Analysis<LatencyAnalysis> {
-    Analysis::of(Level::of(&facts.latency_ms).map(|level| LatencyAnalysis {
-        average_latency: level.mean,
-        min_latency: level.min,
-        max_latency: level.max,
-        trend: told_word("latency", &facts.latency_ms, Better::Lower, notes),
-        p95_latency: level.p95,
+    Analysis::of(Level::of(&facts.latency_ms).map(|level| {
+        let figure = Figure { series: &facts.latency_ms, usual: &facts.watched.latency_ms, is_share: false };
+        let course = Course::of(&figure, Better::Lower).told("latency", notes);
+        LatencyAnalysis {
+            average_latency: level.mean,
+            min_latency: level.min,
+            max_latency: level.max,
+            trend: course.word,
+            latency_per_day: course.per_day,
+            change_of_level: course.change,
+            p95_latency: level.p95,
+        }
     }))
 }
 
@@ -185,17 +245,39 @@ pub(super) fn memory(
         if fullest.is_none() {
             notes.push("memory pressure: no limit of memory is known that it could be a share of".to_owned());
         }
-        let trend = judge_trend(used, &TrendOptions::default());
+        let (course, filling_since) = memory_course(facts, notes);
         MemoryAnalysis {
             average_used_memory_bytes: level.mean,
             min_used_memory_bytes: level.min,
             max_used_memory_bytes: level.max,
-            trend: told(&trend, "memory", notes),
-            growth_bytes_per_day: trend.slope.map(|slope| slope.per_day),
+            trend: course.word,
+            growth_bytes_per_day: course.per_day,
+            change_of_level: course.change,
+            filling_since,
             memory_usage_ratio: fullest,
             memory_pressure: fullest.map(|share| share > thresholds.memory_pressure.get()),
         }
     }))
+}
+
+/// What fills again is not full for long: neither its growth nor its level says what is to come.
+fn memory_course(facts: &OptimizeFacts, notes: &mut Vec<String>) -> (Course, Option<DateTime<Utc>>) {
+    let series = Refill::growing(facts.memory_refill, &facts.used_memory_bytes);
+    let Some(since) = Refill::filling_since(facts.memory_refill) else {
+        let figure = Figure { series: &series, usual: &facts.watched.used_memory_bytes, is_share: false };
+        return (Course::of(&figure, Better::Neither).told("memory", notes), None);
+    };
+    let course = Course::without_levels(&series, Better::Neither);
+    match course.word {
+        TrendWord::Increasing | TrendWord::NotEnoughData => {
+            let at = since.format("%F %H:%M UTC");
+            notes.push(format!(
+                "trend of memory: it is filling again since {at}, so that its growth says nothing"
+            ));
+            (Course::default(), Some(since))
+        }
+        _ => (course, None),
+    }
 }
 
 pub(super) fn operations(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Analysis<OperationAnalysis> {
@@ -203,14 +285,21 @@ pub(super) fn operations(facts: &OptimizeFacts, notes: &mut Vec<String>) -> Anal
     let level = Level::of(&told.series).zip(told.per_second());
     let failed = (!facts.errors.covered.is_zero() && told.gained > 0.0)
         .then(|| (facts.errors.gained / told.gained).min(1.0));
-    Analysis::of(level.map(|(level, mean)| OperationAnalysis {
-        total_operations: told.gained,
-        average_operations_per_second: mean,
-        min_operations_per_second: level.min,
-        max_operations_per_second: level.max,
-        p95_operations_per_second: level.p95,
-        trend: told_word("operations", &told.series, Better::Neither, notes),
-        error_rate: failed,
+    Analysis::of(level.map(|(level, mean)| {
+        let usual = &facts.watched.operations.series;
+        let figure = Figure { series: &told.series, usual, is_share: false };
+        let course = Course::of(&figure, Better::Neither).told("operations", notes);
+        OperationAnalysis {
+            total_operations: told.gained,
+            average_operations_per_second: mean,
+            min_operations_per_second: level.min,
+            max_operations_per_second: level.max,
+            p95_operations_per_second: level.p95,
+            trend: course.word,
+            operations_per_second_per_day: course.per_day,
+            change_of_level: course.change,
+            error_rate: failed,
+        }
     }))
 }
 
@@ -224,6 +313,7 @@ pub(super) fn mostly_at_most(series: &TimeSeries) -> Option<f64> {
 pub(super) fn hit_ratios(hits: &Rates, misses: &Rates) -> TimeSeries {
     let step = hits.series.typical_step().unwrap_or_default();
     let (hits, misses, step) = if is_by_hour(hits) {
+        let hourly = |series| summed_up(series, Duration::hours(1), Summarise::Mean);
         (hourly(&hits.series), hourly(&misses.series), Duration::hours(1))
     } else {
         (hits.series.clone(), misses.series.clone(), step)
@@ -246,25 +336,7 @@ pub(super) fn is_by_hour(hits: &Rates) -> bool {
     is_long && hits.series.typical_step().is_some_and(|step| step < Duration::hours(1))
 }
 
-fn hourly(series: &TimeSeries) -> TimeSeries {
-    let hours = Summary::of(series, Duration::hours(1), Summarise::Mean);
-    hours
-        .known()
-        .map(|(hour, value)| (hours.from + hours.width * i32::try_from(hour).unwrap_or(i32::MAX), value))
-        .collect()
-}
-
 pub(super) fn word(series: &TimeSeries, better: Better) -> TrendWord {
-    judge_trend(series, &TrendOptions { better, ..TrendOptions::default() }).word
-}
-
-/// The same, and says what a trend would take where there is none.
-fn told_word(name: &str, series: &TimeSeries, better: Better, notes: &mut Vec<String>) -> TrendWord {
-    told(&judge_trend(series, &TrendOptions { better, ..TrendOptions::default() }), name, notes)
-}
-
-fn told(trend: &Trend, name: &str, notes: &mut Vec<String>) -> TrendWord {
-    let why = trend.notes.last().filter(|_| trend.word == TrendWord::NotEnoughData);
-    notes.extend(why.map(|why| format!("trend of {name}: {why}")));
-    trend.word
+    let usual = TimeSeries::default();
+    Course::of(&Figure { series, usual: &usual, is_share: true }, better).word
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use larder_metrics_model::{NodeAddress, Observed, Skipped};
 
+use super::Refill;
 use crate::{Rates, Surroundings, TimeSeries};
 
 /// What is known of a cache over some time, and now.
@@ -29,8 +30,10 @@ pub struct OptimizeFacts {
     pub operations: Rates,
     /// Operations that failed.
     pub errors: Rates,
-    /// Memory allocated by all primaries, since the last restart or flush of any of them.
+    /// Memory allocated by all primaries, since it was emptied last.
     pub used_memory_bytes: TimeSeries,
+    /// What emptied it; `None` where nothing did.
+    pub memory_refill: Option<Refill>,
     /// Each node.
     pub nodes: Vec<NodeHistory>,
     /// Each family of keys, as it was seen last.
@@ -68,8 +71,10 @@ pub struct Watched {
 pub struct NodeHistory {
     /// Which node.
     pub node: NodeAddress,
-    /// Memory allocated, since the last restart or flush.
+    /// Memory allocated, since it was emptied last.
     pub used_memory_bytes: TimeSeries,
+    /// What emptied it; `None` where nothing did.
+    pub memory_refill: Option<Refill>,
     /// The memory limit, 0 for none.
     pub maxmemory_bytes: TimeSeries,
     /// Resident memory of the process.
@@ -181,6 +186,7 @@ impl OptimizeFacts {
             operations: Rates::default(),
             errors: Rates::default(),
             used_memory_bytes: TimeSeries::default(),
+            memory_refill: None,
             nodes: Vec::new(),
             families: Vec::new(),
             watched: Watched::default(),
@@ -197,6 +203,7 @@ impl NodeHistory {
         Self {
             node,
             used_memory_bytes: TimeSeries::default(),
+            memory_refill: None,
             maxmemory_bytes: TimeSeries::default(),
             rss_bytes: TimeSeries::default(),
             fragmentation_ratio: TimeSeries::default(),

@@ -19,6 +19,7 @@ finding_ids! {
     HIT_RATE_LOW = "optimize.hit_rate_low";
     HOT_KEYS = "optimize.hot_keys";
     LATENCY_HIGH = "optimize.latency_high";
+    LEVEL_CHANGED = "optimize.level_changed";
     MEMORY_PRESSURE = "optimize.memory_pressure";
     NO_MEMORY_LIMIT = "optimize.no_memory_limit";
     POLICY_EVICTS_WHAT_IS_USED = "optimize.policy_evicts_what_is_used";

@@ -3,9 +3,11 @@
 use larder_metrics_model::Unit;
 
 use super::{
-    FEWEST, NodeHistory, OptimizeThresholds,
+    FEWEST, NodeHistory, OptimizeThresholds, Refill,
     analyses::{hit_ratios, mostly_at_most, word},
+    course::Course,
     ids,
+    levels::Figure,
 };
 use crate::{
     Better, Finding, Level, Severity, TimeSeries, TrendWord,
@@ -138,8 +140,11 @@ fn evicts_used(node: &NodeHistory) -> Option<Finding> {
 
 fn no_limit(node: &NodeHistory) -> Option<Finding> {
     let has_none = node.maxmemory_bytes.last().is_some_and(|limit| limit.value == 0.0);
-    let trend = crate::judge_trend(&node.used_memory_bytes, &crate::TrendOptions::default());
-    let per_day = trend.slope.filter(|_| has_none && trend.word == TrendWord::Increasing)?.per_day;
+    // What fills again stops growing by itself.
+    let grows = has_none && Refill::filling_since(node.memory_refill).is_none();
+    let memory = Refill::growing(node.memory_refill, &node.used_memory_bytes);
+    let figure = Figure { series: &memory, usual: &TimeSeries::default(), is_share: false };
+    let per_day = Course::of(&figure, Better::Neither).growth().filter(|_| grows)?;
     let used = node.used_memory_bytes.last()?.value;
     Some(
         Finding::new(ids::NO_MEMORY_LIMIT, Severity::Warning, node.node.to_string())

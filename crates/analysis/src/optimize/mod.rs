@@ -1,13 +1,17 @@
 //! What a cache did over some time, and what would make it better.
 
 mod analyses;
+mod changed;
+mod course;
 mod facts;
 mod families;
 mod hot_keys;
 mod ids;
+mod levels;
 mod memory;
 mod notes;
 mod recommend;
+mod refill;
 mod thresholds;
 mod traffic;
 mod unusual;
@@ -17,9 +21,11 @@ use larder_metrics_model::Skipped;
 use serde::Serialize;
 
 pub use analyses::{Analysis, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, NoData, OperationAnalysis};
+pub use course::ChangeOfLevel;
 pub use facts::{FamilyUse, HotKey, NodeHistory, OptimizeFacts, SlowCommand, Traffic, Watched};
 pub use ids::optimize_finding_ids;
 pub use recommend::{Priority, Recommendation};
+pub use refill::Refill;
 pub use thresholds::{Milliseconds, OptimizeThresholds};
 pub use unusual::WatchedFigure;
 
@@ -100,7 +106,9 @@ pub fn optimize(facts: &OptimizeFacts, thresholds: &OptimizeThresholds) -> Optim
     }
     findings.extend(families::judge(&facts.families));
     let figures = unusual::figures(facts);
-    findings.extend(unusual::judge(&figures, facts, &mut notes));
+    let changed = changed::Changed::all(&hit_rate, &latency, &memory, &operations);
+    findings.extend(changed.iter().map(|changed| changed.finding(&figures, facts)));
+    findings.extend(unusual::judge(&figures, facts, &changed, &mut notes));
     skipped.extend(families::unseen(&facts.families));
     skipped.extend(facts.nodes.iter().filter_map(hot_keys::unseen));
     findings.sort_by(|a, b| (b.severity, a.id, &a.subject).cmp(&(a.severity, b.id, &b.subject)));
@@ -134,7 +142,12 @@ impl Optimization {
         let worse = if worse == 0 { String::new() } else { format!(", {worse} of them a warning or worse") };
         let hit_rate = self.hit_rate_analysis.known().map_or_else(
             || "hit rate unknown".to_owned(),
-            |known| format!("hit rate {}, {}", percent(known.average_hit_rate), known.trend),
+            |known| {
+                let changed = known.change_of_level.as_ref().map_or_else(String::new, |change| {
+                    format!(": {} since {}", percent(change.now), change.since.format("%F"))
+                });
+                format!("hit rate {}, {}{changed}", percent(known.average_hit_rate), known.trend)
+            },
         );
         format!("{found}{worse}; {hit_rate}")
     }

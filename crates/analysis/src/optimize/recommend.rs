@@ -4,9 +4,10 @@ use larder_metrics_model::Unit;
 use serde::Serialize;
 
 use super::{
-    Analysis, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, OptimizeFacts, OptimizeThresholds, ids,
+    Analysis, ChangeOfLevel, HitRateAnalysis, LatencyAnalysis, MemoryAnalysis, OptimizeFacts,
+    OptimizeThresholds, ids,
 };
-use crate::{Finding, Severity, wording::percent};
+use crate::{Finding, Severity, TrendWord, wording::percent};
 
 /// What to do, in the words of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -71,7 +72,7 @@ fn hit_rate_low(
     known: &HitRateAnalysis,
     thresholds: &OptimizeThresholds,
 ) -> Option<(Recommendation, Finding)> {
-    let mean = known.average_hit_rate;
+    let mean = known.now();
     if mean >= thresholds.hit_rate_min.get() {
         return None;
     }
@@ -86,12 +87,14 @@ fn hit_rate_low(
     };
     let finding = Finding::new(ids::HIT_RATE_LOW, Severity::Warning, cache)
         .saying(format!(
-            "{} of the look-ups found a value, which is less than {}; the trend is {}.",
+            "{} of the look-ups found a value{}, which is less than {}; {}.",
             percent(mean),
+            since(known.change_of_level.as_ref()),
             percent(thresholds.hit_rate_min.get()),
-            known.trend,
+            direction(known.trend, known.change_of_level.as_ref(), percent),
         ))
-        .with_evidence("average_hit_rate", mean, Unit::Ratio)
+        .with_evidence("hit_rate_now", mean, Unit::Ratio)
+        .with_evidence("average_hit_rate", known.average_hit_rate, Unit::Ratio)
         .with_evidence("min_hit_rate", known.min_hit_rate, Unit::Ratio)
         .with_evidence("trend", known.trend.as_str(), None)
         .with_evidence("threshold", thresholds.hit_rate_min, Unit::Ratio)
@@ -108,12 +111,28 @@ fn hit_rate_low(
     Some((recommendation, finding))
 }
 
+fn since(change: Option<&ChangeOfLevel>) -> String {
+    change.map_or_else(String::new, |change| format!(" since {}", change.since.format("%F %H:%M UTC")))
+}
+
+/// Which way it goes; where its level changed, from what, and which way it goes since.
+fn direction(trend: TrendWord, change: Option<&ChangeOfLevel>, written: impl Fn(f64) -> String) -> String {
+    let last = change.and_then(|change| Some((change.changes.last()?, change.trend_since)));
+    match last {
+        Some((last, TrendWord::NotEnoughData)) => format!("before that it was {}", written(last.before)),
+        Some((last, since)) => {
+            format!("before that it was {}, and the trend since then is {since}", written(last.before))
+        }
+        None => format!("the trend is {trend}"),
+    }
+}
+
 fn latency_high(
     cache: &str,
     known: &LatencyAnalysis,
     thresholds: &OptimizeThresholds,
 ) -> Option<(Recommendation, Finding)> {
-    let (mean, most) = (known.average_latency, thresholds.latency_max_ms.get());
+    let (mean, most) = (known.now(), thresholds.latency_max_ms.get());
     if mean <= most {
         return None;
     }
@@ -128,10 +147,12 @@ fn latency_high(
     };
     let finding = Finding::new(ids::LATENCY_HIGH, Severity::Warning, cache)
         .saying(format!(
-            "A round trip took {mean:.1} ms in the mean, which is more than {most} ms; the trend is {}.",
-            known.trend
+            "A round trip took {mean:.1} ms in the mean{}, which is more than {most} ms; {}.",
+            since(known.change_of_level.as_ref()),
+            direction(known.trend, known.change_of_level.as_ref(), |time| format!("{time:.1} ms")),
         ))
-        .with_evidence("average_latency", mean, Unit::Milliseconds)
+        .with_evidence("latency_now", mean, Unit::Milliseconds)
+        .with_evidence("average_latency", known.average_latency, Unit::Milliseconds)
         .with_evidence("max_latency", known.max_latency, Unit::Milliseconds)
         .with_evidence("trend", known.trend.as_str(), None)
         .with_evidence("threshold", most, Unit::Milliseconds)
@@ -160,9 +181,12 @@ fn memory_pressure(
     };
     let finding = Finding::new(ids::MEMORY_PRESSURE, Severity::Warning, cache)
         .saying(format!(
-            "The fullest node has used up to {} of its memory limit; the trend of memory is {}.",
+            "The fullest node has used up to {} of its memory limit; {}.",
             percent(share),
-            known.trend
+            match known.filling_since {
+                Some(since) => format!("memory is filling again since {}", since.format("%F %H:%M UTC")),
+                None => format!("the trend of memory is {}", known.trend),
+            },
         ))
         .with_evidence("memory_usage_ratio", share, Unit::Ratio)
         .with_evidence("trend", known.trend.as_str(), None)

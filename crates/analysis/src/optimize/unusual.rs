@@ -6,6 +6,7 @@ use larder_metrics_model::{MetricKind, NodeAddress, Unit, metric};
 use super::{
     OptimizeFacts,
     analyses::{hit_ratios, is_by_hour},
+    changed::Changed,
     ids,
     memory::whole_bytes,
 };
@@ -35,13 +36,48 @@ pub struct WatchedFigure {
     width: TimeDelta,
 }
 
+/// An anomaly of a figure, and what probably caused it.
+struct Found<'a> {
+    figure: &'a WatchedFigure,
+    episode: Anomaly,
+    cause: Option<(&'a NodeAddress, Cause)>,
+}
+
+impl Found<'_> {
+    fn begins_anew(&self) -> bool {
+        let kind = self.cause.as_ref().map(|(_, cause)| cause.kind);
+        matches!(kind, Some(CauseKind::Restart | CauseKind::Flush))
+    }
+}
+
 pub(super) fn judge(
     figures: &[WatchedFigure],
     facts: &OptimizeFacts,
+    changed: &[Changed<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
     notes.extend(unjudged(figures));
-    figures.iter().flat_map(|figure| episodes(figure, facts, notes)).collect()
+    let told = |figure: &&WatchedFigure, episode: &Anomaly| {
+        changed.iter().any(|changed| changed.tells(figure.name, episode))
+    };
+    let episodes = |figure| episodes(figure, facts, |episode| !told(&figure, episode), notes);
+    let found: Vec<Found<'_>> = figures.iter().flat_map(episodes).collect();
+    together(found).iter().map(|alike| finding(alike, facts)).collect()
+}
+
+/// What one restart or one flush moved is one.
+fn together(found: Vec<Found<'_>>) -> Vec<Vec<Found<'_>>> {
+    let mut groups: Vec<Vec<Found<'_>>> = Vec::new();
+    for one in found {
+        let is_same = |group: &&mut Vec<Found<'_>>| {
+            one.begins_anew() && group.iter().any(|other| other.cause == one.cause)
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
 }
 
 /// Says where too little was measured: once where it holds for all, of the figure that was measured most often.
@@ -80,9 +116,15 @@ pub(super) fn figures(facts: &OptimizeFacts) -> Vec<WatchedFigure> {
     ]
 }
 
-fn episodes(figure: &WatchedFigure, facts: &OptimizeFacts, notes: &mut Vec<String>) -> Vec<Finding> {
+fn episodes<'a>(
+    figure: &'a WatchedFigure,
+    facts: &'a OptimizeFacts,
+    is_new: impl Fn(&Anomaly) -> bool,
+    notes: &mut Vec<String>,
+) -> Vec<Found<'a>> {
     let all = figure.anomalies.episodes.iter().copied();
-    let mut lately: Vec<Anomaly> = all.filter(|episode| episode.until >= facts.from).collect();
+    let mut lately: Vec<Anomaly> =
+        all.filter(|episode| episode.until >= facts.from && is_new(episode)).collect();
     lately.sort_by(|a, b| b.score.total_cmp(&a.score));
     if lately.len() > MOST_EPISODES {
         let rest = lately.len() - MOST_EPISODES;
@@ -90,28 +132,36 @@ fn episodes(figure: &WatchedFigure, facts: &OptimizeFacts, notes: &mut Vec<Strin
     }
     lately.truncate(MOST_EPISODES);
     lately.sort_by_key(|episode| episode.from);
-    lately.iter().map(|episode| finding(figure, episode, facts)).collect()
+    let found = |episode| Found { figure, episode, cause: cause(figure, &episode, facts) };
+    lately.into_iter().map(found).collect()
 }
 
-fn finding(figure: &WatchedFigure, episode: &Anomaly, facts: &OptimizeFacts) -> Finding {
-    let cause = cause(figure, episode, facts);
+/// What the figures of one cause did; there is one figure at least.
+fn finding(alike: &[Found<'_>], facts: &OptimizeFacts) -> Finding {
+    let cause = alike.iter().find_map(|one| one.cause.as_ref());
     let subject = facts.cache.as_deref().unwrap_or("cache");
-    let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject)
-        .saying(format!("{} {}", message(figure, episode), because(cause.as_ref(), facts)))
-        .with_evidence("figure", figure.name, None)
-        .with_evidence("measured", episode.value, figure.unit)
-        .with_evidence("expected", episode.expected, figure.unit)
-        .with_evidence("standard_deviations_off", episode.score, None);
-    let kind = cause.as_ref().map(|(_, cause)| cause.kind);
+    let messages: Vec<String> = alike.iter().map(|one| message(one.figure, &one.episode)).collect();
+    let mut finding = Finding::new(ids::ANOMALY, Severity::Info, subject).saying(format!(
+        "{} {}",
+        messages.join(" "),
+        because(cause, facts)
+    ));
+    for Found { figure, episode, .. } in alike {
+        finding = finding
+            .with_evidence("figure", figure.name, None)
+            .with_evidence("measured", episode.value, figure.unit)
+            .with_evidence("expected", episode.expected, figure.unit)
+            .with_evidence("standard_deviations_off", episode.score, None);
+    }
     for moved in cause.iter().flat_map(|(_, cause)| &cause.evidence) {
         finding = finding.with_evidence(moved.metric, moved.during, unit_of(moved.metric));
     }
-    let (recommendation, effect, risk) = advice(kind);
+    let (recommendation, effect, risk) = advice(cause.map(|(_, cause)| cause.kind));
     finding.recommending(recommendation).expecting(effect).risking(risk)
 }
 
 /// The first node of which something moved with it.
-fn cause<'a>(
+pub(super) fn cause<'a>(
     figure: &WatchedFigure,
     episode: &Anomaly,
     facts: &'a OptimizeFacts,
@@ -151,7 +201,7 @@ fn message(figure: &WatchedFigure, episode: &Anomaly) -> String {
     )
 }
 
-fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> String {
+pub(super) fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> String {
     match cause {
         Some((node, cause)) => format!("The likely cause on {node}: {}.", cause.message),
         None if facts.watched.surroundings.iter().all(|(_, around)| around.is_empty()) => {
@@ -161,7 +211,7 @@ fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> Stri
     }
 }
 
-fn number(value: f64, unit: Unit) -> String {
+pub(super) fn number(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Ratio => percent(value),
         Unit::Bytes => whole_bytes(value),
@@ -177,7 +227,7 @@ fn unit_of(name: &str) -> Option<Unit> {
     Some(if metric.kind == MetricKind::Counter { Unit::PerSecond } else { metric.unit })
 }
 
-fn advice(kind: Option<CauseKind>) -> (&'static str, &'static str, &'static str) {
+pub(super) fn advice(kind: Option<CauseKind>) -> (&'static str, &'static str, &'static str) {
     match kind {
         Some(CauseKind::Restart) => (
             "Find out from the server's log, and that of its machine, why it was started anew.",

@@ -107,7 +107,7 @@ impl TrendWord {
         }
     }
 
-    fn of(change: f64, better: Better) -> Self {
+    pub(crate) fn of(change: f64, better: Better) -> Self {
         match (better, change > 0.0) {
             (Better::Higher, true) | (Better::Lower, false) => Self::Improving,
             (Better::Higher, false) | (Better::Lower, true) => Self::Declining,

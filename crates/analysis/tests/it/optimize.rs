@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
-    FamilyUse, HotKey, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, SlowCommand,
-    Surroundings, TimeSeries, Traffic, optimize, optimize_finding_ids, rates,
+    FamilyUse, HotKey, NodeHistory, Optimization, OptimizeFacts, OptimizeThresholds, Refill, SeriesBreak,
+    SlowCommand, Surroundings, TimeSeries, Traffic, optimize, optimize_finding_ids, rates,
 };
-use larder_metrics_model::{NodeAddress, Observed};
+use larder_metrics_model::{Break, NodeAddress, Observed};
 
 const MIB: f64 = 1024.0 * 1024.0;
 const HOURS: i32 = 7 * 24;
@@ -117,6 +117,175 @@ fn the_guides_three() {
     };
     assert_eq!(at_share(86.0), ["optimize.memory_pressure"]);
     assert!(at_share(84.0).is_empty());
+}
+
+/// What a finding says that has this id, and is of this figure.
+fn said(judged: &Optimization, id: &str, words: &str) -> Option<String> {
+    let of_id = judged.findings.iter().filter(|finding| finding.id.as_str() == id);
+    of_id.map(|finding| finding.message.clone()).find(|message| message.contains(words))
+}
+
+/// Five days ago, of seven.
+const CHANGED: f64 = 48.0;
+
+#[test]
+fn a_hit_rate_that_fell_and_stays_there_is_told_and_judged_by_what_it_is_now() {
+    let mut facts = facts();
+    lookups(&mut facts, |hour| if hour <= CHANGED { 9_900.0 } else { 6_000.0 });
+    let judged = judged(&facts);
+    let known = judged.hit_rate_analysis.known().unwrap();
+    assert!(known.average_hit_rate > 0.7, "the mean alone is fine: {known:?}");
+    assert_eq!(known.trend.as_str(), "declining");
+    assert!((known.now() - 0.6).abs() < 1e-6, "{known:?}");
+    let changed = said(&judged, "optimize.level_changed", "The hit rate").unwrap();
+    assert_eq!(
+        changed,
+        "The hit rate fell from 99.0 % to 60.0 % at 2025-10-11 10:00 UTC and has stayed there."
+    );
+    let low = said(&judged, "optimize.hit_rate_low", "").unwrap();
+    assert_eq!(
+        low,
+        "60.0 % of the look-ups found a value since 2025-10-11 10:00 UTC, which is less than 70.0 %; before that it was 99.0 %, and \
+         the trend since then is stable."
+    );
+    assert_eq!(judged.recommendations[0].current_value.map(|rate| (rate * 1e6).round()), Some(6e5));
+    assert!(judged.summary().ends_with(", declining: 60.0 % since 2025-10-11"), "{}", judged.summary());
+}
+
+#[test]
+fn a_hit_rate_that_was_low_and_is_not_now_is_no_warning() {
+    let mut facts = facts();
+    lookups(&mut facts, |hour| if hour <= 120.0 { 6_000.0 } else { 9_000.0 });
+    let judged = judged(&facts);
+    assert!(judged.hit_rate_analysis.known().is_some_and(|known| known.average_hit_rate < 0.7));
+    assert_eq!(found(&facts), ["optimize.level_changed"]);
+    assert!(judged.recommendations.is_empty());
+}
+
+#[test]
+fn latency_memory_and_operations_have_levels_too() {
+    let mut facts = facts();
+    let step = |low: f64, high: f64| series(move |hour| if hour < CHANGED { low } else { high });
+    facts.latency_ms = step(1.0, 60.0);
+    facts.used_memory_bytes = step(600.0 * MIB, 300.0 * MIB);
+    let mut sum = 0.0;
+    facts.operations = rates(
+        &(0..HOURS)
+            .map(|hour| {
+                sum += if f64::from(hour) <= CHANGED { 3_600.0 * 50.0 } else { 3_600.0 * 80.0 };
+                (at(hour), sum)
+            })
+            .collect(),
+    );
+    let judged = judged(&facts);
+    for (figure, words) in [
+        ("The latency", "rose from 1.00 ms to 60.00 ms"),
+        ("Memory", "fell from 600.0 MiB to 300.0 MiB"),
+        ("The number of operations", "rose from 50.0 a second to 80.0 a second"),
+    ] {
+        let said = said(&judged, "optimize.level_changed", &format!("{figure} ")).unwrap();
+        assert!(said.contains(words) && said.ends_with("and has stayed there."), "{said}");
+    }
+    let high = said(&judged, "optimize.latency_high", "").unwrap();
+    assert!(high.contains("60.0 ms in the mean since 2025-10-11 09:00 UTC"), "{high}");
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.growth_bytes_per_day), ("decreasing", None));
+}
+
+#[test]
+fn the_beginning_of_a_level_is_no_anomaly_beside_it() {
+    let mut facts = facts();
+    facts.watched.latency_ms =
+        watched(|hour| if hour < CHANGED { 1.0 } else { 3.0 } + (hour * 7.0).rem_euclid(13.0) / 100.0);
+    assert_eq!(found(&facts), ["optimize.anomaly"]);
+    facts.latency_ms = facts.watched.latency_ms.since(at(0));
+    assert_eq!(found(&facts), ["optimize.level_changed"]);
+}
+
+#[test]
+fn five_days_and_a_little_are_enough_to_say_that_it_stays() {
+    let mut facts = facts();
+    facts.until = at(2 * HOURS);
+    facts.latency_ms =
+        (0..2 * HOURS).map(|hour| (at(hour), if hour < 2 * HOURS - 121 { 1.0 } else { 3.0 })).collect();
+    let judged = judged(&facts);
+    let changed = said(&judged, "optimize.level_changed", "The latency").unwrap();
+    assert!(changed.ends_with("and has stayed there."), "{changed}");
+}
+
+/// Memory of three weeks before and of the week, with a restart before this hour.
+fn emptied(facts: &mut OptimizeFacts, restart: i32, memory: impl Fn(f64) -> f64) {
+    let found = SeriesBreak { after: at(restart - 1), until: at(restart), what: Break::Restarted };
+    let memory = watched(memory);
+    let refill = Refill::of(&memory, &[found]);
+    facts.used_memory_bytes = memory.since(at(restart.max(0)));
+    facts.memory_refill = refill;
+    facts.nodes[0].used_memory_bytes = facts.used_memory_bytes.clone();
+    facts.nodes[0].memory_refill = refill;
+    facts.nodes[0].maxmemory_bytes = series(|_| 0.0);
+}
+
+#[test]
+fn what_fills_again_does_not_grow() {
+    let mut filling = facts();
+    let restart = 100;
+    emptied(&mut filling, restart, |hour| {
+        if hour < 100.0 { 600.0 * MIB } else { (5.0 + (hour - 100.0) * 6.0) * MIB }
+    });
+    let judged = judged(&filling);
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.growth_bytes_per_day), ("not enough data", None));
+    assert_eq!(memory.filling_since, Some(at(restart)));
+    assert!(judged.notes.iter().any(|note| note.contains("it is filling again since")), "{:?}", judged.notes);
+    assert!(found(&filling).is_empty(), "no limit is no warning while it fills");
+}
+
+#[test]
+fn what_is_full_again_and_grows_grows() {
+    let mut grown = facts();
+    // Full again after a day, and a MiB more each hour from then on.
+    emptied(&mut grown, -200, |hour| {
+        let filled = (5.0 + (hour + 200.0) * 25.0).min(600.0);
+        if hour < -200.0 { 600.0 * MIB } else { (filled + (hour + 176.0).max(0.0)) * MIB }
+    });
+    let judged = judged(&grown);
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.filling_since), ("increasing", None));
+    assert!(
+        memory.growth_bytes_per_day.is_some_and(|growth| (growth / MIB - 24.0).abs() < 0.1),
+        "{memory:?}"
+    );
+    assert_eq!(found(&grown), ["optimize.no_memory_limit"]);
+}
+
+#[test]
+fn one_restart_that_two_figures_show_is_one_anomaly() {
+    let mut facts = facts();
+    let wobble = |hour: f64| (hour * 7.0).rem_euclid(13.0) / 100.0;
+    let is_restart = |hour: f64| (50.0..52.0).contains(&hour);
+    facts.watched.latency_ms = watched(|hour| if is_restart(hour) { 30.0 } else { 1.0 + wobble(hour) });
+    facts.watched.used_memory_bytes =
+        watched(|hour| if is_restart(hour) { 10.0 * MIB } else { (500.0 + wobble(hour)) * MIB });
+    assert_eq!(found(&facts), ["optimize.anomaly"; 2], "what moved with them is not known");
+    let uptime = watched(|hour| if hour < 50.0 { 1e7 + hour * 3_600.0 } else { (hour - 49.9) * 3_600.0 });
+    let around = Surroundings::default().with("node_uptime_seconds", uptime);
+    facts.watched.surroundings = vec![(NodeAddress::new("a:1"), around)];
+    let judged = judged(&facts);
+    let words = messages(&judged);
+    assert!(words.len() == 1 && words[0].matches("was started anew").count() == 1, "{words:#?}");
+    assert!(
+        words[0].contains("the latency went up to") && words[0].contains("the memory went down to"),
+        "{words:#?}"
+    );
+}
+
+#[test]
+fn what_is_stable_has_no_slope() {
+    let mut facts = facts();
+    facts.used_memory_bytes = series(|hour| 100.0 * MIB + (hour * 7.0).rem_euclid(13.0) * MIB);
+    let judged = judged(&facts);
+    let memory = judged.memory_analysis.known().unwrap();
+    assert_eq!((memory.trend.as_str(), memory.growth_bytes_per_day), ("stable", None));
 }
 
 #[test]

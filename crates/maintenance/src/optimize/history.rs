@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
-    FamilyUse, NodeHistory, OptimizeFacts, Rates, SeriesBreak, Surroundings, TimeSeries, Watched,
+    FamilyUse, NodeHistory, OptimizeFacts, Rates, Refill, SeriesBreak, Surroundings, TimeSeries, Watched,
 };
 use larder_metrics_model::{Break, FamilyFigures, KeyspaceSnapshot, NodeAddress, Snapshot, StatsOrigin};
 use larder_metrics_store::{Damage, Result};
@@ -53,6 +53,7 @@ struct Reader<'a> {
 struct Node {
     address: NodeAddress,
     breaks: Vec<SeriesBreak>,
+    memory: TimeSeries,
 }
 
 pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Read> {
@@ -60,7 +61,9 @@ pub(super) async fn read(history: &HistorySeries, from: DateTime<Utc>, until: Da
     let mut nodes = Vec::new();
     for address in history.nodes().await? {
         let breaks = history.breaks(&address, Some(learned_from), Some(until)).await?;
-        nodes.push(Node { address, breaks });
+        let memory =
+            history.metric("node_used_memory_bytes", Some(&address), Some(learned_from), Some(until)).await?;
+        nodes.push(Node { address, breaks, memory });
     }
     let last = history.last_snapshot(from, until).await?;
     let breaks = breaks_of_cache(history, (learned_from, until), &nodes, last.as_ref()).await?;
@@ -121,25 +124,36 @@ impl Reader<'_> {
         let memory = self.series("used_memory_bytes", None).await?;
         let told = [&facts.hit_ratio, &facts.latency_ms, &memory, &facts.operations.series];
         let first = told.into_iter().filter_map(TimeSeries::first).map(|first| first.at).min();
-        facts.used_memory_bytes = self.since_emptied(memory, nodes);
+        (facts.used_memory_bytes, facts.memory_refill) = self.since_emptied(memory, nodes).await?;
         self.say_what_is_missing(first);
         Ok(first)
     }
 
-    /// Memory is filled anew where any of the servers was emptied.
-    fn since_emptied(&mut self, memory: TimeSeries, nodes: &[Node]) -> TimeSeries {
-        let emptied =
-            nodes.iter().flat_map(|node| &node.breaks).filter(|found| found.what != Break::CountersReset);
-        let Some(last) = emptied.max_by_key(|found| found.until) else { return memory };
-        if memory.first().is_none_or(|first| first.at >= last.until) {
-            return memory;
+    /// Memory is filled anew where a restart or a flush of any of the servers emptied it; a server that loads its data again goes on.
+    async fn since_emptied(
+        &mut self,
+        memory: TimeSeries,
+        nodes: &[Node],
+    ) -> Result<(TimeSeries, Option<Refill>)> {
+        let from = self.from - LEARNED_FROM;
+        let known = self.history.metric("used_memory_bytes", None, Some(from), Some(self.until)).await?;
+        let breaks: Vec<SeriesBreak> = nodes.iter().flat_map(|node| node.breaks.iter().cloned()).collect();
+        let Some(refill) = Refill::of(&known, &breaks) else { return Ok((memory, None)) };
+        let emptied = breaks.iter().find(|found| found.until == refill.emptied_at);
+        if let Some(found) = emptied.filter(|it| memory.first().is_some_and(|first| first.at < it.until)) {
+            self.notes.push(format!(
+                "used_memory_bytes: what was measured before {} is left out, because {}",
+                found.until.format("%F %H:%M UTC"),
+                happened(&found.what),
+            ));
         }
-        self.notes.push(format!(
-            "used_memory_bytes: what was measured before {} is left out, because {}",
-            last.until.format("%F %H:%M UTC"),
-            happened(&last.what),
-        ));
-        memory.since(last.until)
+        if let Some(full_at) = refill.full_at.filter(|full| *full > self.from.max(refill.emptied_at)) {
+            self.notes.push(format!(
+                "trend of memory: it had filled again by {}, and is judged from then on",
+                full_at.format("%F %H:%M UTC")
+            ));
+        }
+        Ok((memory.since(refill.emptied_at), Some(refill)))
     }
 
     /// A node of which nothing was measured in this time is none of the cache's any more.
@@ -149,6 +163,7 @@ impl Reader<'_> {
         known.maxmemory_bytes = self.series("node_maxmemory_bytes", of).await?;
         known.clients = self.series("node_clients", of).await?;
         known.used_memory_bytes = self.since_break("node_used_memory_bytes", node).await?;
+        known.memory_refill = Refill::of(&node.memory, &node.breaks);
         known.rss_bytes = self.since_break("node_rss_bytes", node).await?;
         known.fragmentation_ratio = self.since_break("node_fragmentation_ratio", node).await?;
         known.keys = self.since_break("node_keys", node).await?;
@@ -233,17 +248,14 @@ impl Reader<'_> {
         self.damaged.extend(damaged.iter().map(ToString::to_string));
     }
 
+    /// What happened to a node several times is said once.
     fn say_what_happened(&mut self, nodes: &[Node]) {
         for node in nodes {
-            for found in node.breaks.iter().filter(|found| found.until >= self.from) {
-                self.notes.push(format!(
-                    "{}: {} after {} and before {}",
-                    node.address,
-                    happened(&found.what).trim_end_matches(" then"),
-                    found.after.format("%F %H:%M"),
-                    found.until.format("%F %H:%M UTC"),
-                ));
-            }
+            let mut lately: Vec<&SeriesBreak> =
+                node.breaks.iter().filter(|found| found.until >= self.from).collect();
+            lately.sort_by_key(|found| (happened(&found.what), found.until));
+            let alike = lately.chunk_by(|one, other| one.what == other.what);
+            self.notes.extend(alike.filter_map(|alike| node.says(alike)));
         }
     }
 
@@ -255,6 +267,33 @@ impl Reader<'_> {
                 first.format("%F %H:%M UTC")
             ));
         }
+    }
+}
+
+impl Node {
+    /// Says what happened, and how often: `a:1: the server started anew 14 times, first after … and before …, last after …`.
+    fn says(&self, alike: &[&SeriesBreak]) -> Option<String> {
+        let (first, last) = (alike.first()?, alike.last()?);
+        let what = happened(&first.what).trim_end_matches(" then");
+        let between = |found: &SeriesBreak| {
+            format!(
+                "after {} and before {}",
+                found.after.format("%F %H:%M"),
+                found.until.format("%F %H:%M UTC")
+            )
+        };
+        let when = match alike.len() {
+            1 => between(first),
+            times => format!("{times} times, first {}, last {}", between(first), between(last)),
+        };
+        let kept = if alike.iter().all(|found| self.kept_all(found)) { ", and kept what it had" } else { "" };
+        Some(format!("{}: {what} {when}{kept}", self.address))
+    }
+
+    fn kept_all(&self, found: &SeriesBreak) -> bool {
+        let is_known = self.memory.first().is_some_and(|first| first.at <= found.after)
+            && self.memory.last().is_some_and(|last| last.at >= found.until);
+        found.what == Break::Restarted && is_known && !found.has_emptied(&self.memory)
     }
 }
 

@@ -109,6 +109,50 @@ async fn a_restart_is_left_out_and_told_and_is_the_cause_of_the_anomaly() {
 }
 
 #[tokio::test]
+async fn memory_of_a_server_that_restarts_and_keeps_its_data_goes_on() {
+    // Each night at three it is started anew; memory grows by 12 MiB a day through all of them.
+    let night = |step: i64| (step - 18).rem_euclid(144);
+    let stores = Stores::of(&snapshots(-21 * 144..WEEK, |step| {
+        let mut measured = Measured::after((night(step) * STEP).unsigned_abs() + 60);
+        measured.used_memory = (800 << 20) + ((step + 21 * 144).unsigned_abs() << 20) / 12;
+        measured
+    }));
+    for (name, found) in judged(&stores, at(WEEK)).await {
+        let memory = found.memory_analysis.known().unwrap();
+        assert_eq!(memory.trend, TrendWord::Increasing, "{name}");
+        let growth = memory.growth_bytes_per_day.unwrap() / f64::from(1 << 20);
+        assert!((growth - 12.0).abs() < 0.5, "{name}: {growth}");
+        let told: Vec<&String> =
+            found.notes.iter().filter(|note| note.contains("the server started anew")).collect();
+        let of_memory = told.iter().filter(|note| note.starts_with("cache:6379: "));
+        assert_eq!(of_memory.count(), 1, "{name}: {told:#?}");
+        assert!(
+            told[0].contains("7 times, first after ") && told[0].ends_with(", and kept what it had"),
+            "{name}: {told:#?}"
+        );
+        assert!(!told.iter().any(|note| note.contains("used_memory_bytes")), "{name}: {told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn memory_that_fills_again_since_a_flush_does_not_grow() {
+    let flush = 6 * 144;
+    let stores = Stores::of(&snapshots(-21 * 144..WEEK, |step| {
+        let mut measured = calm(step + 21 * 144);
+        let filled = (step - flush).unsigned_abs();
+        if step >= flush {
+            (measured.used_memory, measured.keys) = ((5 + filled) << 20, filled * 2);
+        }
+        measured
+    }));
+    for (name, found) in judged(&stores, at(WEEK)).await {
+        let memory = found.memory_analysis.known().unwrap();
+        assert_eq!((memory.trend, memory.growth_bytes_per_day), (TrendWord::NotEnoughData, None), "{name}");
+        assert_eq!(memory.filling_since, Some(at(flush)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn each_part_of_the_history_gets_to_its_finding() {
     let stores = Stores::of(&snapshots(0..WEEK, |step| {
         let mut measured = calm(step);
