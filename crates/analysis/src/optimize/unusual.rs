@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     Anomalies, Anomaly, AnomalyOptions, Basis, Cause, CauseKind, Direction, Finding, Severity, TimeSeries,
-    detect_anomalies, likely_cause, wording::percent,
+    detect_anomalies, likely_cause,
+    wording::{percent, without_sign_of_nothing},
 };
 
 /// So many episodes of a figure are told, those that were furthest off.
@@ -162,13 +163,13 @@ fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFacts) -> Stri
 }
 
 fn number(value: f64, unit: Unit) -> String {
-    match unit {
+    without_sign_of_nothing(match unit {
         Unit::Ratio => percent(value),
         Unit::Bytes => whole_bytes(value),
         Unit::Milliseconds => format!("{value:.2} ms"),
         Unit::PerSecond => format!("{value:.1} a second"),
         _ => format!("{value:.1}"),
-    }
+    })
 }
 
 /// Of a counter what moved is what it comes to a second.
