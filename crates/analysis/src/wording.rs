@@ -31,8 +31,13 @@ pub(crate) fn seconds(count: u64) -> String {
 
 /// Writes a share as a percentage; what rounds to nothing has no sign.
 pub(crate) fn percent(share: f64) -> String {
-    let written = format!("{:.1} %", share * 100.0);
-    if written == "-0.0 %" { "0.0 %".to_owned() } else { written }
+    without_sign_of_nothing(format!("{:.1} %", share * 100.0))
+}
+
+/// Takes the sign from a number that was rounded to nothing: neither `-0.0 %` nor `+0.0 %` says more than `0.0 %`.
+pub(crate) fn without_sign_of_nothing(written: String) -> String {
+    let is_nothing = written.contains('0') && !written.contains(|digit| matches!(digit, '1'..='9'));
+    if is_nothing { written.trim_start_matches(['-', '+']).to_owned() } else { written }
 }
 
 /// Writes a number with its noun.
@@ -73,8 +78,11 @@ mod tests {
         {
             assert_eq!(seconds(count), text);
         }
-        for (share, text) in [(0.854, "85.4 %"), (-0.000_4, "0.0 %"), (-0.0, "0.0 %"), (-0.001, "-0.1 %")] {
-            assert_eq!(percent(share), text);
+        assert_eq!([0.854, -0.0004, -0.0, -0.0006].map(percent), ["85.4 %", "0.0 %", "0.0 %", "-0.1 %"]);
+        for (written, text) in
+            [("+0 %", "0 %"), ("-10 %", "-10 %"), ("-0.00 ms", "0.00 ms"), ("-inf", "-inf")]
+        {
+            assert_eq!(without_sign_of_nothing(written.to_owned()), text);
         }
         assert_eq!((counted(1, "slot"), counted(0, "slot")), ("1 slot".to_owned(), "0 slots".to_owned()));
         assert_eq!(clause(" refused\n by peer. "), "refused by peer");

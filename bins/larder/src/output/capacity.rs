@@ -85,7 +85,8 @@ fn growth(growth: &Growth, kind: ResourceKind) -> String {
     let (lower, upper) = (signed(growth.lower, kind), signed(growth.upper, kind));
     let unit = upper.split_once(' ').map_or("", |(_, unit)| unit);
     let lower = lower.strip_suffix(unit).map_or(lower.as_str(), str::trim_end);
-    let share = growth.share_per_month.map_or_else(String::new, |share| format!(", {:+.1} %", share * 100.0));
+    let share =
+        growth.share_per_month.map_or_else(String::new, |share| format!(", {}", format::change(share)));
     format!("{} ({lower} to {upper}){share}", signed(growth.per_month, kind))
 }
 
@@ -115,7 +116,7 @@ fn explained(resource: &ResourceOutlook) -> String {
     let mut text = format!("{} of {}\n", resource.resource, resource.subject);
     let write = |value| amount(value, resource.resource);
     if let Some(MonthOverMonth { before, after, change_share, .. }) = &resource.month_over_month {
-        let share = change_share.map_or_else(String::new, |share| format!(" ({:+.1} %)", share * 100.0));
+        let share = change_share.map_or_else(String::new, |share| format!(" ({})", format::change(share)));
         let (was, is) = (write(before.median), write(after.median));
         let _ = writeln!(text, "  months: {was} in {}, {is} in {}{share}", before.month, after.month);
     }

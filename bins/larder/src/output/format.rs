@@ -10,19 +10,29 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// Writes a share as `93.1 %`; what rounds to nothing has no sign.
 pub(crate) fn percent(ratio: f64) -> String {
-    let written = format!("{:.1} %", ratio * 100.0);
-    if written == "-0.0 %" { "0.0 %".to_owned() } else { written }
+    without_sign_of_nothing(format!("{:.1} %", ratio * 100.0))
+}
+
+/// Writes a change as `+9.1 %`.
+pub(crate) fn change(ratio: f64) -> String {
+    without_sign_of_nothing(format!("{:+.1} %", ratio * 100.0))
+}
+
+/// Takes the sign from a number that was rounded to nothing.
+fn without_sign_of_nothing(written: String) -> String {
+    let is_nothing = written.contains('0') && !written.contains(|digit| matches!(digit, '1'..='9'));
+    if is_nothing { written.trim_start_matches(['-', '+']).to_owned() } else { written }
 }
 
 /// Writes a number with as many digits as help.
 pub(crate) fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 {
+    without_sign_of_nothing(if value.fract() == 0.0 && value.abs() < 1e15 {
         format!("{value:.0}")
     } else if value.abs() >= 100.0 {
         format!("{value:.1}")
     } else {
         format!("{value:.3}")
-    }
+    })
 }
 
 /// Writes the value of a metric in its unit.
@@ -64,10 +74,9 @@ mod tests {
         assert_eq!(number(3.0), "3");
         assert_eq!(number(0.123_45), "0.123");
         assert_eq!(number(1234.56), "1234.6");
-        for (ratio, written) in [(0.931, "93.1 %"), (-0.000_4, "0.0 %"), (-0.0, "0.0 %"), (-0.001, "-0.1 %")]
-        {
-            assert_eq!(percent(ratio), written);
-        }
+        assert_eq!([0.931, -0.000_4, -0.0, -0.01].map(percent), ["93.1 %", "0.0 %", "0.0 %", "-1.0 %"]);
+        assert_eq!([0.091, -0.5, -0.000_4, 0.000_4].map(change), ["+9.1 %", "-50.0 %", "0.0 %", "0.0 %"]);
+        assert_eq!([-0.0, -0.000_1, -0.25].map(number), ["0", "0.000", "-0.250"]);
         assert_eq!(metric(1_572_864.0, Some(Unit::Bytes)), "1.5 MiB");
         for (seconds, written) in [
             (0.0, "0s"),

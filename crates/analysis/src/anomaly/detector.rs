@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     AnomalyOptions, Basis, Direction, Judged, Phase,
-    band::{Band, Records},
+    band::{Band, Records, Surprise, Usually},
     season::{Hours, Season, Usual},
 };
 use crate::{series::Observation, statistics::median};
@@ -20,8 +20,8 @@ const HIGHEST_SCORE: f64 = 1e9;
 
 /// Judges values one by one, each by those before it alone.
 ///
-/// Expected is the median of the last week, or where its growth leads if that is steady, or what is usual at this hour of the day or of the week where that leaves less of the
-/// spread. Off by how many standard deviations a value is, is its score; so is that of the median of the last hours, which tells a
+/// Expected is the median of the last week, or where its growth leads if that is steady, or what is usual at this hour of the day or
+/// of the week where that leaves less of the spread. Off by how many standard deviations a value is, is its score; so is that of the median of the last hours, which tells a
 /// change of level. An alarm takes a score above [`AnomalyOptions::least_score`] that is also above every score of the last days:
 /// of n alike scores one is the greatest with a probability of 1 / n (Rényi 1962, "Théorie des éléments saillants d'une suite
 /// d'observations"), which bounds false alarms whatever the distribution. What recurs, as the nightly backup does, is no alarm.
@@ -129,11 +129,12 @@ impl AnomalyDetector {
         let threshold =
             |greatest: f64| options.least_score.max(greatest * options.margin.max(1.0)).min(HIGHEST_SCORE);
         let oldest = at - options.memory;
-        let for_value = threshold(self.of_values.greatest_since(oldest));
-        let for_level = threshold(self.of_levels.greatest_since(oldest));
-        self.of_values.add(at, of_value.score);
+        let for_value = threshold(self.of_values.greatest_since(oldest, of_value.spread));
+        let spread_of_levels = of_level.map_or(0.0, |scored| scored.spread);
+        let for_level = threshold(self.of_levels.greatest_since(oldest, spread_of_levels));
+        self.of_values.add(of_value.surprise(at));
         if let Some(scored) = of_level {
-            self.of_levels.add(at, scored.score);
+            self.of_levels.add(scored.surprise(at));
         }
         let first = self.first?;
         if at - first < options.warm_up {
@@ -182,10 +183,11 @@ impl Candidate {
         learns: bool,
         options: &AnomalyOptions,
     ) -> (Option<f64>, Option<Scored>, Option<Scored>) {
-        let band = self.values.level_and_spread(at);
+        let band = self.values.usually(at);
         let of_value = band.map(|band| Scored::new(rest, usual, band, options));
+        let spread = band.map(|band| band.spread);
         if !learns {
-            return (band.map(|(_, spread)| spread), of_value, None);
+            return (spread, of_value, None);
         }
         self.values.add(at, rest, options.history);
         while self.recent.front().is_some_and(|(oldest, _)| at - *oldest > options.level_span) {
@@ -194,18 +196,23 @@ impl Candidate {
         self.recent.push_back((at, rest));
         let mut recent: Vec<f64> = self.recent.iter().map(|(_, rest)| *rest).collect();
         let level = median(&mut recent).unwrap_or(rest);
-        let of_level = self.levels.level_and_spread(at).map(|band| Scored::new(level, usual, band, options));
+        let of_level = self.levels.usually(at).map(|band| Scored::new(level, usual, band, options));
         self.levels.add(at, level, options.history);
-        (band.map(|(_, spread)| spread), of_value, of_level)
+        (spread, of_value, of_level)
     }
 }
 
 impl Scored {
-    fn new(rest: f64, usual: Usual, (level, spread): (f64, f64), options: &AnomalyOptions) -> Self {
-        let expected = usual.value + level;
-        let spread = spread.max(options.least_spread * expected.abs()) + usual.slack;
-        let off = rest - level;
+    fn new(rest: f64, usual: Usual, band: Usually, options: &AnomalyOptions) -> Self {
+        let expected = usual.value + band.level;
+        let least = options.least_spread * expected.abs().max(band.widest);
+        let spread = band.spread.max(least) + usual.slack;
+        let off = rest - band.level;
         let score = if off == 0.0 { 0.0 } else { (off.abs() / spread).min(HIGHEST_SCORE) };
         Self { expected, spread, off, score }
+    }
+
+    fn surprise(&self, at: DateTime<Utc>) -> Surprise {
+        Surprise { at, score: self.score, off: self.off.abs() }
     }
 }

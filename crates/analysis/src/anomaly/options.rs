@@ -11,13 +11,15 @@ pub struct AnomalyOptions {
     pub history: TimeDelta,
     /// For how long what was seen surprises no more; 3 days. An alarm takes a value that surprises more than all within this.
     pub memory: TimeDelta,
-    /// How many times the greatest surprise within `memory` a value has to surprise, at least 1; 1.1.
+    /// How many times the greatest surprise within `memory` a value has to surprise, at least 1; 1.2. Of what comes in sizes that
+    /// differ little, as jobs do, the greatest of the last days is passed by a little again and again.
     pub margin: f64,
     /// How far a value has to be off, in standard deviations; 3.5, as Iglewicz & Hoaglin, "How to Detect and Handle Outliers"
     /// (1993), have it for scores that are made of medians.
     pub least_score: f64,
-    /// A standard deviation is never taken for less than this share of what is expected; 0.01. What never moves would otherwise
-    /// raise an alarm at its first breath.
+    /// A standard deviation is never taken for less than this share of what is expected, nor of how far off the furthest value
+    /// of `history` was; 0.01. What never moves would otherwise raise an alarm at its first breath; and of what rests between
+    /// bursts the score of a burst would be told by how still the rest was, not by how great the burst is.
     pub least_spread: f64,
     /// How long a value has to stay off to count as a change of level, which is told by the median of as much time; 6 hours.
     pub level_span: TimeDelta,
@@ -34,7 +36,7 @@ impl Default for AnomalyOptions {
         Self {
             history: TimeDelta::days(7),
             memory: TimeDelta::days(3),
-            margin: 1.1,
+            margin: 1.2,
             least_score: 3.5,
             least_spread: 0.01,
             level_span: TimeDelta::hours(6),

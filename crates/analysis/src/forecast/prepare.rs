@@ -6,6 +6,7 @@ use super::ForecastOptions;
 use crate::{
     series::{Summary, TimeSeries},
     statistics::{number, splits},
+    wording::without_sign_of_nothing,
 };
 
 /// What is foretold from.
@@ -121,7 +122,8 @@ impl Prepared {
 /// Says it without a unit, which a series does not know.
 fn by_how_much(before: f64, after: f64) -> String {
     let change = (after - before) / before.abs();
-    if change.is_finite() { format!(" by {:+.0} %", change * 100.0) } else { String::new() }
+    let percent = without_sign_of_nothing(format!("{:+.0} %", change * 100.0));
+    if change.is_finite() { format!(" by {percent}") } else { String::new() }
 }
 
 /// The values, so summed up that no season of a day is in them and that they are not too many: the means of as many steps as make a

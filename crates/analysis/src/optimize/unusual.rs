@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     Anomalies, Anomaly, AnomalyOptions, Basis, Cause, CauseKind, Direction, Finding, Severity, TimeSeries,
-    detect_anomalies, likely_cause, wording::percent,
+    detect_anomalies, likely_cause,
+    wording::{percent, without_sign_of_nothing},
 };
 
 /// So many episodes of a figure are told, those that were furthest off.
@@ -212,13 +213,13 @@ pub(super) fn because(cause: Option<&(&NodeAddress, Cause)>, facts: &OptimizeFac
 }
 
 pub(super) fn number(value: f64, unit: Unit) -> String {
-    match unit {
+    without_sign_of_nothing(match unit {
         Unit::Ratio => percent(value),
         Unit::Bytes => whole_bytes(value),
         Unit::Milliseconds => format!("{value:.2} ms"),
         Unit::PerSecond => format!("{value:.1} a second"),
         _ => format!("{value:.1}"),
-    }
+    })
 }
 
 /// Of a counter what moved is what it comes to a second.

@@ -1,5 +1,6 @@
 //! Anomalies of series whose answer is known, and what is said to have caused them.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::print_stderr, reason = "the figures are for people")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use larder_analysis::{
@@ -291,4 +292,78 @@ fn steady_growth_is_usual_and_a_spike_on_it_is_not() {
 fn growth_and_a_day_together_are_usual() {
     let both = series(21, |hour, noise| 2_000.0 + 2.0 * hour + wave(hour) + 3.0 * noise);
     assert_eq!(episodes(&both), []);
+}
+
+type Noise = fn(&mut ChaCha8Rng, f64) -> f64;
+
+/// The kinds of noise that metrics are made of, around 100 or above 0.
+const NOISES: [(&str, Noise); 6] = [
+    ("normal", |rng, _| 100.0 + 5.0 * normal(rng)),
+    ("Laplace", |rng, _| 100.0 + 5.0 * (exponential(rng) - exponential(rng))),
+    ("log-normal", |rng, _| 20.0 * normal(rng).exp()),
+    ("Pareto, of index 2", |rng, _| 10.0 / rng.random::<f64>().max(1e-9).sqrt()),
+    ("a day with noise as high as it", |rng, hour| wave(hour) * (0.2 * normal(rng)).exp()),
+    ("bursts", |rng, _| {
+        let burst = if rng.random::<f64>() < 0.02 { 30.0 + 30.0 * rng.random::<f64>() } else { 0.0 };
+        100.0 + 3.0 * normal(rng) + burst
+    }),
+];
+const NOISY_DAYS: i32 = 28;
+
+/// Twelve uniform numbers less six, whose distribution is nearly normal.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
+}
+
+fn exponential(rng: &mut ChaCha8Rng) -> f64 {
+    -rng.random::<f64>().max(1e-12).ln()
+}
+
+/// Begins of outages of an hour, days apart.
+const OUTAGES: [f64; 3] = [8.0 * DAY + 8.0, 14.0 * DAY + 3.0, 21.0 * DAY + 14.0];
+
+/// Of alike values one in so many days is greater than all of the last three, whatever their distribution.
+const RECORD_DAYS: i32 = 3;
+
+#[test]
+fn noise_of_any_kind_raises_one_alarm_a_week_and_hides_no_outage() {
+    let mut of_all = 0;
+    for (name, noise) in NOISES {
+        let mut rng = ChaCha8Rng::seed_from_u64(20_261_128);
+        let calm =
+            series(NOISY_DAYS, |hour, _| hour).observations().iter().map(|it| it.value).collect::<Vec<_>>();
+        let values: Vec<f64> = calm.iter().map(|hour| noise(&mut rng, *hour)).collect();
+        let highest = values.iter().copied().fold(0.0, f64::max);
+        let made = |outage: f64| -> TimeSeries {
+            let is_out = |hour: f64| OUTAGES.iter().any(|from| is_within(hour, *from, from + 1.0));
+            let pairs = calm.iter().zip(&values);
+            pairs
+                .map(|(hour, value)| (at(*hour), if is_out(*hour) { value + outage } else { *value }))
+                .collect()
+        };
+        let false_alarms = i32::try_from(episodes(&made(0.0)).len()).unwrap();
+        of_all += false_alarms;
+        let found = episodes(&made(1.5 * highest));
+        // It is told where it begins an episode, or goes on with one that the noise has begun.
+        let is_told = |from: f64, it: &Anomaly| it.from < at(from + 1.0) && it.until >= at(from);
+        let found = OUTAGES.map(|from| found.iter().any(|it| is_told(from, it)));
+        eprintln!("{name:32} {false_alarms} false in {NOISY_DAYS} days, outages found: {found:?}");
+        assert!(false_alarms <= NOISY_DAYS / RECORD_DAYS, "{name}: {false_alarms}");
+        assert_eq!(found, [true; 3], "{name}");
+    }
+    let kinds = i32::try_from(NOISES.len()).unwrap();
+    assert!(of_all * 7 <= NOISY_DAYS * kinds, "{of_all} false alarms");
+}
+
+#[test]
+fn what_grows_worse_from_time_to_time_is_an_alarm_each_time() {
+    // Five spikes, 23 hours apart, each three times the one before.
+    let spike = |hour: f64| {
+        (0..5).find(|time| is_within(hour, 200.0 + 23.0 * f64::from(*time), 200.2 + 23.0 * f64::from(*time)))
+    };
+    let worse =
+        series(16, |hour, noise| 100.0 + noise + spike(hour).map_or(0.0, |time| 60.0 * 3.0_f64.powi(time)));
+    assert_eq!(episodes(&worse).len(), 5, "{:?}", episodes(&worse));
+    let alike = series(16, |hour, noise| 100.0 + noise + spike(hour).map_or(0.0, |_| 60.0));
+    assert_eq!(episodes(&alike).len(), 1, "what recurs: {:?}", episodes(&alike));
 }
