@@ -233,6 +233,38 @@ fn a_change_of_level_a_gap_a_restart_and_an_old_history_are_said() {
 }
 
 #[test]
+fn a_level_of_some_days_is_foretold_from_its_hours_and_one_of_seven_measurements_is_not() {
+    let hour = |hour: i64| start() + TimeDelta::hours(hour);
+    let of = |since: i64| {
+        let value = |it: i64| (if it < since { 30.0 } else { 60.0 } + 0.2 * noise(it)) * GIB;
+        let series: TimeSeries = (0..30 * 24).map(|it| (hour(it), value(it))).collect();
+        planned(memory(series), hour(720))
+    };
+    let (outlook, findings) = of(475);
+    assert_eq!(
+        outlook.used_from.map(|from| from.date_naive()),
+        "2026-01-20".parse().ok(),
+        "{:?}",
+        outlook.notes
+    );
+    assert_eq!(outlook.full().unwrap().state, PassingState::NotWithin, "{outlook:?}");
+    assert_eq!((outlook.model.unwrap().step_seconds, findings.len()), (3_600, 0));
+    let growth = outlook.growth.unwrap();
+    assert!(growth.upper - growth.lower < 2.0 * GIB, "{growth:?}");
+    assert!(
+        outlook.notes.iter().any(|note| note.contains("changed on 2026-01-20 by +100 %: what was before"))
+    );
+    let (outlook, findings) =
+        planned(memory(daily(30, |day| if day < 23.0 { GIB } else { 2.0 * GIB })), at(30));
+    let why = outlook.why_not_foretold.unwrap();
+    assert!(
+        why.starts_with("the level changed on 2026-01-24 by +100 %; since then: 7 days in which"),
+        "{why}"
+    );
+    assert!(outlook.growth.is_none() && findings.is_empty());
+}
+
+#[test]
 fn days_of_hours_are_foretold_by_hours_and_no_further_than_twice_as_long() {
     let hour = |hour: i64| start() + TimeDelta::hours(hour);
     #[expect(clippy::cast_precision_loss, reason = "some hours")]

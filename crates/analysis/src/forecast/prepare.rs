@@ -6,6 +6,7 @@ use super::ForecastOptions;
 use crate::{
     series::{Summary, TimeSeries},
     statistics::{number, splits},
+    trend::date_change,
 };
 
 /// What is foretold from.
@@ -14,7 +15,17 @@ pub(super) struct Prepared {
     pub(super) values: Vec<f64>,
     /// When the step behind the last one begins.
     pub(super) end: DateTime<Utc>,
+    pub(super) young_level: Option<YoungLevel>,
     pub(super) notes: Vec<String>,
+}
+
+/// A level that is too young to leave out what was before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct YoungLevel {
+    /// When the first value of it was measured.
+    pub(crate) at: DateTime<Utc>,
+    /// Says that it changed, when, and by how much.
+    pub(crate) words: String,
 }
 
 /// A hole of more than this part of all steps parts the series.
@@ -29,10 +40,10 @@ impl Prepared {
         let summary = Summary::of(series, options.width, options.summarise);
         let steps = i32::try_from(summary.values.len()).unwrap_or(i32::MAX);
         let end = summary.from + summary.width * steps;
-        let mut prepared = Self { values: Vec::new(), end, notes: Vec::new() };
+        let mut prepared = Self { values: Vec::new(), end, young_level: None, notes: Vec::new() };
         let known = prepared.behind_the_last_long_hole(&summary.values);
         prepared.fill(known);
-        prepared.leave_out_the_former_level(options);
+        prepared.leave_out_the_former_level(series, options);
         prepared
     }
 
@@ -95,25 +106,22 @@ impl Prepared {
         self.values.truncate(self.values.len() - filled);
     }
 
-    fn leave_out_the_former_level(&mut self, options: &ForecastOptions) {
+    fn leave_out_the_former_level(&mut self, series: &TimeSeries, options: &ForecastOptions) {
         let parts = parts(&self.values, options);
         let width = self.values.len().div_ceil(parts.len().max(1));
         let Some(change) = splits(&parts).last().copied() else { return };
         let place = (change.place * width).min(self.values.len());
         let left = self.values.len() - place;
-        let steps = i32::try_from(left).unwrap_or(i32::MAX);
-        let when = (self.end - options.width * steps).format("%F");
+        let steps = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let at = date_change(series, self.end - options.width * steps(left), options.width * steps(width));
+        let how_much = by_how_much(change.before, change.after);
+        let words = format!("the level changed on {}{how_much}", at.format("%F"));
         if parts.len() - change.place >= ENOUGH {
-            self.notes.push(format!(
-                "the level changed on {when}{}: what was before was left out",
-                by_how_much(change.before, change.after)
-            ));
+            self.notes.push(format!("{words}: what was before was left out"));
             self.values.drain(..place);
         } else {
-            self.notes.push(format!(
-                "the level changed on {when}{}, too short a time ago to leave out what was before",
-                by_how_much(change.before, change.after)
-            ));
+            self.notes.push(format!("{words}, too short a time ago to leave out what was before"));
+            self.young_level = Some(YoungLevel { at, words });
         }
     }
 }
