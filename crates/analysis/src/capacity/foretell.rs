@@ -8,7 +8,7 @@ use crate::{
     forecast::{YoungLevel, forecast},
     series::TimeSeries,
     statistics::number,
-    wording::{counted, percent, seconds},
+    wording::{counted, percent, seconds, whole_days},
 };
 
 /// A forecast, and what it rests on.
@@ -86,7 +86,7 @@ fn from_all_of(
         return Err(format!(
             "nothing has been measured since {}, and {} of history say nothing of today",
             period::minute(last.at),
-            counted(span.num_days().unsigned_abs(), "day")
+            counted(whole_days(span).unsigned_abs(), "day")
         ));
     }
     let steps = (end - last.at).num_seconds() / width.num_seconds() + 1;
@@ -99,12 +99,12 @@ fn from_all_of(
     if end < asked {
         notes.push(format!(
             "{} of history say nothing of what is further away than {}",
-            counted((last.at - begin).num_days().unsigned_abs(), "day"),
+            counted(whole_days(last.at - begin).unsigned_abs(), "day"),
             end.format("%F"),
         ));
     }
     shorten(&mut forecast, end);
-    Ok(Known { forecast, begin, measured_share, days: (end - now).num_days().max(0) })
+    Ok(Known { forecast, begin, measured_share, days: whole_days(end - now).max(0) })
 }
 
 /// Leaves out what lies too far away.

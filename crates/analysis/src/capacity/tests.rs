@@ -86,8 +86,9 @@ fn a_cache_at_its_limit_is_full_though_it_stays_a_little_below() {
         assert_eq!(findings[0].severity, severity, "{policy}: {findings:?}");
         assert!(findings[0].message.contains(words), "{}", findings[0].message);
     }
-    let (outlook, _) = planned(memory(daily(60, |_| 98.0 * GIB)), at(60));
+    let (outlook, findings) = planned(memory(daily(60, |_| 98.0 * GIB)), at(60));
     assert_eq!(outlook.full().unwrap().state, PassingState::NotWithin);
+    assert!(findings[0].recommendation.contains("or shorten TTLs; a policy"), "{findings:?}");
 }
 
 #[test]
@@ -229,7 +230,7 @@ fn a_change_of_level_a_gap_a_restart_and_an_old_history_are_said() {
     let (outlook, findings) = planned(emptied, at(75));
     assert!(outlook.why_not_foretold.is_some_and(|why| why.contains("it fills again")));
     assert!(outlook.growth.is_none() && findings.is_empty());
-    said(memory(noisy(30, |_| 20.0 * GIB)), 30, "29 days of history say nothing of what is further away");
+    said(memory(noisy(30, |_| 20.0 * GIB)), 30, "30 days of history say nothing of what is further away");
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn days_of_hours_are_foretold_by_hours_and_no_further_than_twice_as_long() {
     let (outlook, _) = planned(memory(series), hour(240));
     let model = outlook.model.clone().unwrap();
     assert_eq!((model.step_seconds, model.seasons.as_slice()), (3_600, [24].as_slice()));
-    assert_eq!(model.foretold_days, 19);
+    assert_eq!(model.foretold_days, 20);
     // 100 GiB at hour 267.
     let expected = outlook.full().unwrap().expected.unwrap();
     assert!((expected - hour(267).date_naive()).num_days().abs() <= 1, "{expected}");

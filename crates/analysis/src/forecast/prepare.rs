@@ -1,6 +1,6 @@
 //! From a series as it was measured to equal steps without holes.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ForecastOptions;
 use crate::{
@@ -42,7 +42,7 @@ impl Prepared {
         let end = summary.from + summary.width * steps;
         let mut prepared = Self { values: Vec::new(), end, young_level: None, notes: Vec::new() };
         let known = prepared.behind_the_last_long_hole(&summary.values);
-        prepared.fill(known);
+        prepared.fill(known, options);
         prepared.leave_out_the_former_level(series, options);
         prepared
     }
@@ -79,9 +79,9 @@ impl Prepared {
     }
 
     /// Steps without a value lie on the straight line between their neighbours.
-    fn fill(&mut self, values: &[Option<f64>]) {
+    fn fill(&mut self, values: &[Option<f64>], options: &ForecastOptions) {
         let mut filled = 0;
-        for value in values {
+        for (step, value) in values.iter().enumerate() {
             match (value, self.values.last().copied()) {
                 (Some(value), Some(before)) if filled > 0 => {
                     let begin = self.values.len() - filled;
@@ -90,8 +90,12 @@ impl Prepared {
                         *place = before + (value - before) * number(part + 1) / parts;
                     }
                     self.values.push(*value);
-                    self.notes
-                        .extend((filled > 2).then(|| format!("{filled} steps in a row were filled in")));
+                    if filled > 2 {
+                        let back = i32::try_from(values.len() - step + filled).unwrap_or(i32::MAX);
+                        let from = (self.end - options.width * back).format("%F");
+                        let noun = if options.width == TimeDelta::days(1) { "days" } else { "hours" };
+                        self.notes.push(format!("{filled} {noun} from {from} on were filled in"));
+                    }
                     filled = 0;
                 }
                 (Some(value), _) => self.values.push(*value),
@@ -142,8 +146,6 @@ fn parts(values: &[f64], options: &ForecastOptions) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn prepared(values: &[Option<f64>]) -> Prepared {
@@ -160,6 +162,13 @@ mod tests {
         let expected: Vec<f64> = (0..30).map(f64::from).collect();
         assert!(prepared.values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{prepared:?}");
         assert_eq!(prepared.values.len(), 30);
+    }
+
+    #[test]
+    fn what_was_filled_in_has_a_unit_and_a_date() {
+        let values: Vec<_> =
+            (0..60).map(|day| (!(20..24).contains(&day)).then(|| f64::from(day % 3))).collect();
+        assert_eq!(prepared(&values).notes, ["4 days from 1970-01-21 on were filled in"]);
     }
 
     #[test]
