@@ -16,6 +16,11 @@ pub(crate) fn bytes(count: u64) -> String {
     if unit == "B" { format!("{count} B") } else { format!("{rest:.1} {unit}") }
 }
 
+/// Rounds a time to days: 29 days and 23 hours are 30.
+pub(crate) fn whole_days(time: chrono::TimeDelta) -> i64 {
+    (time + chrono::TimeDelta::hours(12)).num_days()
+}
+
 /// Writes a number of seconds in the largest unit of which there are at least two.
 pub(crate) fn seconds(count: u64) -> String {
     const MINUTE: u64 = 60;

@@ -15,6 +15,9 @@ pub(crate) fn for_people(capacity: &Capacity, explain: bool) -> String {
         capacity.horizon_days
     );
     text.push_str(&resources(capacity));
+    if capacity.resources.iter().any(|it| it.growth.is_some_and(|it| it.share_per_month.is_some())) {
+        text.push_str("growth in % is that of a month over the median of the last week, which need not be what is now\n");
+    }
     verdict::write_all(&mut text, &capacity.findings);
     if explain {
         for resource in &capacity.resources {
@@ -165,6 +168,9 @@ fn backtest(tried: &Backtest, unit: &str, confidence: f64) -> String {
     )
 }
 
+/// So many resources are named at a note.
+const MOST_NAMES: usize = 3;
+
 /// Notes that several resources share are said once.
 fn write_notes(text: &mut String, capacity: &Capacity) {
     let mut notes: Vec<(&str, Vec<String>)> =
@@ -188,6 +194,9 @@ fn write_notes(text: &mut String, capacity: &Capacity) {
         let place = match names.len() {
             0 => String::new(),
             all if all > 1 && all == capacity.resources.len() => "all: ".to_owned(),
+            all if all > MOST_NAMES => {
+                format!("{} and {} more: ", names[..MOST_NAMES].join(", "), all - MOST_NAMES)
+            }
             _ => format!("{}: ", names.join(", ")),
         };
         let _ = writeln!(text, "  {place}{note}");
@@ -231,8 +240,33 @@ mod tests {
         };
         assert!(growth(1.0).contains("+30.4 MiB (+30.4 to +30.4 MiB), +2.9 %"), "{}", growth(1.0));
         assert!(growth(-1.0).contains("-30.4 MiB (-30.4 to -30.4 MiB), -3.2 %"), "{}", growth(-1.0));
-        assert!(growth(0.0).contains(" 0 B (0 to 0 B), +0.0 %"), "{}", growth(0.0));
+        assert!(growth(0.0).contains(" 0 B (0 to 0 B), 0.0 %"), "{}", growth(0.0));
         assert!(growth(1.0).contains("85 %: passed already"), "{}", growth(1.0));
+    }
+
+    #[test]
+    fn what_growth_is_a_share_of_is_said_and_a_note_of_many_names_three() {
+        let mut planned = planned(1.0);
+        let base = "over the median of the last week";
+        assert!(for_people(&planned, false).contains(base));
+        let mut other = planned.resources[0].clone();
+        planned.resources[0].notes = vec!["a thing happened".to_owned()];
+        let one = planned.resources[0].clone();
+        let of_node = |node: u32| {
+            let mut one = one.clone();
+            one.subject = format!("a:{node}");
+            one
+        };
+        planned.resources = (1..=5).map(of_node).collect();
+        other.growth = None;
+        planned.resources.push(other);
+        let text = for_people(&planned, false);
+        assert!(
+            text.contains("memory of a:1, memory of a:2, memory of a:3 and 2 more: a thing happened"),
+            "{text}"
+        );
+        planned.resources.retain(|resource| resource.growth.is_none());
+        assert!(!for_people(&planned, false).contains(base));
     }
 
     #[test]

@@ -145,7 +145,8 @@ fn files_of_the_guides_collector_are_drawn() -> Result<()> {
     }
     let run = larder.ends(0, &["metrics", "plot", "hit_ratio"])?;
     let said = words(&run.stdout)?;
-    ensure!(said.contains("trend: decreasing") && said.contains("12 values"), "{said}");
+    ensure!(said.contains("trend: declining") && said.contains("12 values"), "{said}");
+    ensure!(run.stderr.contains("since the server's start"), "{}", run.stderr);
     Ok(())
 }
 

@@ -29,10 +29,18 @@ pub(super) fn judge(
     let advice = advice(outlook.resource, source, outlook.evicts);
     let finding = Finding::new(ids::of(outlook.resource, source), severity, outlook.subject.as_str())
         .saying(message(outlook, limit, source, now))
-        .recommending(advice.recommendation)
+        .recommending(in_time(advice.recommendation, full))
         .expecting(advice.effect)
         .risking(advice.risk);
     Some(with_evidence(finding, outlook, limit, source))
+}
+
+/// Where no day is expected there is none to be faster than.
+fn in_time(recommendation: &str, full: &Passing) -> String {
+    if full.expected.is_some() {
+        return recommendation.to_owned();
+    }
+    recommendation.replace(", before that day", "").replace(" before that day", "")
 }
 
 fn message(outlook: &ResourceOutlook, limit: f64, source: LimitSource, now: DateTime<Utc>) -> String {

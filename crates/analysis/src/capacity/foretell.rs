@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Growth, MONTH_DAYS, ResourceKind, period};
 use crate::{
-    Forecast, ForecastMethod, ForecastOptions, Summary, forecast,
+    Forecast, ForecastMethod, ForecastOptions, Summary,
+    forecast::{YoungLevel, forecast},
     series::TimeSeries,
     statistics::number,
-    wording::{counted, percent, seconds},
+    wording::{counted, percent, seconds, whole_days},
 };
 
 /// A forecast, and what it rests on.
@@ -18,6 +19,14 @@ pub(super) struct Known {
     pub(super) measured_share: f64,
     /// From now on.
     pub(super) days: i64,
+}
+
+/// What was foretold, and from which part of the history.
+pub(super) struct Foretelling {
+    /// The part that says something of what is to come.
+    pub(super) series: TimeSeries,
+    /// Why nothing was, otherwise.
+    pub(super) known: Result<Known, String>,
 }
 
 /// From so many days on, a step is a day.
@@ -31,8 +40,29 @@ const REACH: i32 = 2;
 /// A history is called gappy where less than this share of its steps was measured.
 const GAPPY: f64 = 0.9;
 
-/// Foretells as far as the horizon, or as the history is long enough to say something of; otherwise says why not.
+/// Foretells from what was measured since the last change of level, however short a time ago that was: a forecast from two levels
+/// believes in a third.
 pub(super) fn foretell(
+    kind: ResourceKind,
+    series: TimeSeries,
+    horizon: TimeDelta,
+    now: DateTime<Utc>,
+    notes: &mut Vec<String>,
+) -> Foretelling {
+    let mut said = Vec::new();
+    let known = from_all_of(kind, &series, horizon, now, &mut said);
+    let young = known.as_ref().ok().and_then(|known| known.forecast.young_level.clone());
+    let Some(YoungLevel { at, words }) = young else {
+        notes.append(&mut said);
+        return Foretelling { series, known };
+    };
+    notes.push(format!("{words}: what was before was left out"));
+    let Foretelling { series, known } = foretell(kind, series.since(at), horizon, now, notes);
+    Foretelling { series, known: known.map_err(|why| format!("{words}; since then: {why}")) }
+}
+
+/// Foretells as far as the horizon, or as the history is long enough to say something of; otherwise says why not.
+fn from_all_of(
     kind: ResourceKind,
     series: &TimeSeries,
     horizon: TimeDelta,
@@ -56,7 +86,7 @@ pub(super) fn foretell(
         return Err(format!(
             "nothing has been measured since {}, and {} of history say nothing of today",
             period::minute(last.at),
-            counted(span.num_days().unsigned_abs(), "day")
+            counted(whole_days(span).unsigned_abs(), "day")
         ));
     }
     let steps = (end - last.at).num_seconds() / width.num_seconds() + 1;
@@ -69,12 +99,12 @@ pub(super) fn foretell(
     if end < asked {
         notes.push(format!(
             "{} of history say nothing of what is further away than {}",
-            counted((last.at - begin).num_days().unsigned_abs(), "day"),
+            counted(whole_days(last.at - begin).unsigned_abs(), "day"),
             end.format("%F"),
         ));
     }
     shorten(&mut forecast, end);
-    Ok(Known { forecast, begin, measured_share, days: (end - now).num_days().max(0) })
+    Ok(Known { forecast, begin, measured_share, days: whole_days(end - now).max(0) })
 }
 
 /// Leaves out what lies too far away.

@@ -215,7 +215,7 @@ fn memory_grows(
     };
     let finding = Finding::new(ids::MEMORY_GROWTH, Severity::Warning, cache)
         .saying(format!(
-            "Memory grows by {} a month ({}, between {} and {}), which is more than {}; in six months that comes to {projected}.",
+            "Memory grows by {} of what it was in the last week a month ({}, between {} and {}), which is more than {}; in six months that comes to {projected}.",
             percent(share),
             write(growth.per_month),
             write(growth.lower),
@@ -250,7 +250,7 @@ fn operations_grow(
     };
     let finding = Finding::new(ids::OPERATIONS_GROWTH, Severity::Warning, cache)
         .saying(format!(
-            "Operations grow by {} a month ({:.1}/s, between {:.1}/s and {:.1}/s), which is more than {}; in six months that comes to {projected}/s.",
+            "Operations grow by {} of what they were in the last week a month ({:.1}/s, between {:.1}/s and {:.1}/s), which is more than {}; in six months that comes to {projected}/s.",
             percent(share),
             growth.per_month,
             growth.lower,

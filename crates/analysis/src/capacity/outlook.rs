@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     CapacityModel, CapacityOptions, Growth, LimitSource, MonthOverMonth, Passing, ResourceFacts,
     ResourceKind, ResourceLimit,
-    foretell::{foretell, widen},
+    foretell::{Foretelling, foretell, widen},
     growth,
     period::{self, Used},
 };
@@ -66,9 +66,9 @@ impl ResourceOutlook {
         notes.extend(facts.series.unusable_note());
         let Used { series: rest, is_filling } = period::used(facts, &mut notes);
         say_how_fresh(&rest, now, &mut notes);
-        let mut foretold = match &is_filling {
-            Some(why) => Err(why.clone()),
-            None => foretell(facts.kind, &rest, options.horizon, now, &mut notes),
+        let Foretelling { series: rest, known: mut foretold } = match &is_filling {
+            Some(why) => Foretelling { series: rest, known: Err(why.clone()) },
+            None => foretell(facts.kind, rest, options.horizon, now, &mut notes),
         };
         // Growth is that of the same part of the history.
         let rest = foretold.as_ref().map_or(rest.clone(), |known| rest.since(known.begin));

@@ -86,8 +86,9 @@ fn a_cache_at_its_limit_is_full_though_it_stays_a_little_below() {
         assert_eq!(findings[0].severity, severity, "{policy}: {findings:?}");
         assert!(findings[0].message.contains(words), "{}", findings[0].message);
     }
-    let (outlook, _) = planned(memory(daily(60, |_| 98.0 * GIB)), at(60));
+    let (outlook, findings) = planned(memory(daily(60, |_| 98.0 * GIB)), at(60));
     assert_eq!(outlook.full().unwrap().state, PassingState::NotWithin);
+    assert!(findings[0].recommendation.contains("or shorten TTLs; a policy"), "{findings:?}");
 }
 
 #[test]
@@ -229,7 +230,39 @@ fn a_change_of_level_a_gap_a_restart_and_an_old_history_are_said() {
     let (outlook, findings) = planned(emptied, at(75));
     assert!(outlook.why_not_foretold.is_some_and(|why| why.contains("it fills again")));
     assert!(outlook.growth.is_none() && findings.is_empty());
-    said(memory(noisy(30, |_| 20.0 * GIB)), 30, "29 days of history say nothing of what is further away");
+    said(memory(noisy(30, |_| 20.0 * GIB)), 30, "30 days of history say nothing of what is further away");
+}
+
+#[test]
+fn a_level_of_some_days_is_foretold_from_its_hours_and_one_of_seven_measurements_is_not() {
+    let hour = |hour: i64| start() + TimeDelta::hours(hour);
+    let of = |since: i64| {
+        let value = |it: i64| (if it < since { 30.0 } else { 60.0 } + 0.2 * noise(it)) * GIB;
+        let series: TimeSeries = (0..30 * 24).map(|it| (hour(it), value(it))).collect();
+        planned(memory(series), hour(720))
+    };
+    let (outlook, findings) = of(475);
+    assert_eq!(
+        outlook.used_from.map(|from| from.date_naive()),
+        "2026-01-20".parse().ok(),
+        "{:?}",
+        outlook.notes
+    );
+    assert_eq!(outlook.full().unwrap().state, PassingState::NotWithin, "{outlook:?}");
+    assert_eq!((outlook.model.unwrap().step_seconds, findings.len()), (3_600, 0));
+    let growth = outlook.growth.unwrap();
+    assert!(growth.upper - growth.lower < 2.0 * GIB, "{growth:?}");
+    assert!(
+        outlook.notes.iter().any(|note| note.contains("changed on 2026-01-20 by +100 %: what was before"))
+    );
+    let (outlook, findings) =
+        planned(memory(daily(30, |day| if day < 23.0 { GIB } else { 2.0 * GIB })), at(30));
+    let why = outlook.why_not_foretold.unwrap();
+    assert!(
+        why.starts_with("the level changed on 2026-01-24 by +100 %; since then: 7 days in which"),
+        "{why}"
+    );
+    assert!(outlook.growth.is_none() && findings.is_empty());
 }
 
 #[test]
@@ -242,7 +275,7 @@ fn days_of_hours_are_foretold_by_hours_and_no_further_than_twice_as_long() {
     let (outlook, _) = planned(memory(series), hour(240));
     let model = outlook.model.clone().unwrap();
     assert_eq!((model.step_seconds, model.seasons.as_slice()), (3_600, [24].as_slice()));
-    assert_eq!(model.foretold_days, 19);
+    assert_eq!(model.foretold_days, 20);
     // 100 GiB at hour 267.
     let expected = outlook.full().unwrap().expected.unwrap();
     assert!((expected - hour(267).date_naive()).num_days().abs() <= 1, "{expected}");

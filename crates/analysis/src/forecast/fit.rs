@@ -51,7 +51,7 @@ impl Fit {
     }
 
     pub(super) fn foretell(self, prepared: Prepared, options: &ForecastOptions) -> Forecast {
-        let Prepared { end, mut notes, .. } = prepared;
+        let Prepared { end, young_level, mut notes, .. } = prepared;
         notes.extend(odd_note(&self.odd, end - options.width * steps(self.steps), options.width));
         notes.extend(self.note());
         let method = self.trial.as_ref().map_or(ForecastMethod::ExponentialSmoothing, |trial| trial.method);
@@ -74,6 +74,7 @@ impl Fit {
             backtest: self.trial.map(|trial| trial.backtest),
             seasons: self.parts.periods,
             notes,
+            young_level,
         }
     }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use backtest::Backtest;
 use fit::Fit;
 use prepare::Prepared;
+pub(crate) use prepare::YoungLevel;
 
 use crate::series::{Summarise, TimeSeries};
 
@@ -59,6 +60,9 @@ pub struct Forecast {
     pub backtest: Option<Backtest>,
     /// What was left out or filled in of the past, and what could not be done.
     pub notes: Vec<String>,
+    /// The level that it has not had for long, where that is so.
+    #[serde(skip)]
+    pub(crate) young_level: Option<YoungLevel>,
 }
 
 /// A way to foretell what is left of a series without its seasons.

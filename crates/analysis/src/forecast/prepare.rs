@@ -1,11 +1,12 @@
 //! From a series as it was measured to equal steps without holes.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ForecastOptions;
 use crate::{
     series::{Summary, TimeSeries},
     statistics::{number, splits},
+    trend::date_change,
     wording::without_sign_of_nothing,
 };
 
@@ -15,7 +16,17 @@ pub(super) struct Prepared {
     pub(super) values: Vec<f64>,
     /// When the step behind the last one begins.
     pub(super) end: DateTime<Utc>,
+    pub(super) young_level: Option<YoungLevel>,
     pub(super) notes: Vec<String>,
+}
+
+/// A level that is too young to leave out what was before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct YoungLevel {
+    /// When the first value of it was measured.
+    pub(crate) at: DateTime<Utc>,
+    /// Says that it changed, when, and by how much.
+    pub(crate) words: String,
 }
 
 /// A hole of more than this part of all steps parts the series.
@@ -30,10 +41,10 @@ impl Prepared {
         let summary = Summary::of(series, options.width, options.summarise);
         let steps = i32::try_from(summary.values.len()).unwrap_or(i32::MAX);
         let end = summary.from + summary.width * steps;
-        let mut prepared = Self { values: Vec::new(), end, notes: Vec::new() };
+        let mut prepared = Self { values: Vec::new(), end, young_level: None, notes: Vec::new() };
         let known = prepared.behind_the_last_long_hole(&summary.values);
-        prepared.fill(known);
-        prepared.leave_out_the_former_level(options);
+        prepared.fill(known, options);
+        prepared.leave_out_the_former_level(series, options);
         prepared
     }
 
@@ -69,9 +80,9 @@ impl Prepared {
     }
 
     /// Steps without a value lie on the straight line between their neighbours.
-    fn fill(&mut self, values: &[Option<f64>]) {
+    fn fill(&mut self, values: &[Option<f64>], options: &ForecastOptions) {
         let mut filled = 0;
-        for value in values {
+        for (step, value) in values.iter().enumerate() {
             match (value, self.values.last().copied()) {
                 (Some(value), Some(before)) if filled > 0 => {
                     let begin = self.values.len() - filled;
@@ -80,8 +91,12 @@ impl Prepared {
                         *place = before + (value - before) * number(part + 1) / parts;
                     }
                     self.values.push(*value);
-                    self.notes
-                        .extend((filled > 2).then(|| format!("{filled} steps in a row were filled in")));
+                    if filled > 2 {
+                        let back = i32::try_from(values.len() - step + filled).unwrap_or(i32::MAX);
+                        let from = (self.end - options.width * back).format("%F");
+                        let noun = if options.width == TimeDelta::days(1) { "days" } else { "hours" };
+                        self.notes.push(format!("{filled} {noun} from {from} on were filled in"));
+                    }
                     filled = 0;
                 }
                 (Some(value), _) => self.values.push(*value),
@@ -96,25 +111,22 @@ impl Prepared {
         self.values.truncate(self.values.len() - filled);
     }
 
-    fn leave_out_the_former_level(&mut self, options: &ForecastOptions) {
+    fn leave_out_the_former_level(&mut self, series: &TimeSeries, options: &ForecastOptions) {
         let parts = parts(&self.values, options);
         let width = self.values.len().div_ceil(parts.len().max(1));
         let Some(change) = splits(&parts).last().copied() else { return };
         let place = (change.place * width).min(self.values.len());
         let left = self.values.len() - place;
-        let steps = i32::try_from(left).unwrap_or(i32::MAX);
-        let when = (self.end - options.width * steps).format("%F");
+        let steps = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let at = date_change(series, self.end - options.width * steps(left), options.width * steps(width));
+        let how_much = by_how_much(change.before, change.after);
+        let words = format!("the level changed on {}{how_much}", at.format("%F"));
         if parts.len() - change.place >= ENOUGH {
-            self.notes.push(format!(
-                "the level changed on {when}{}: what was before was left out",
-                by_how_much(change.before, change.after)
-            ));
+            self.notes.push(format!("{words}: what was before was left out"));
             self.values.drain(..place);
         } else {
-            self.notes.push(format!(
-                "the level changed on {when}{}, too short a time ago to leave out what was before",
-                by_how_much(change.before, change.after)
-            ));
+            self.notes.push(format!("{words}, too short a time ago to leave out what was before"));
+            self.young_level = Some(YoungLevel { at, words });
         }
     }
 }
@@ -136,8 +148,6 @@ fn parts(values: &[f64], options: &ForecastOptions) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn prepared(values: &[Option<f64>]) -> Prepared {
@@ -154,6 +164,13 @@ mod tests {
         let expected: Vec<f64> = (0..30).map(f64::from).collect();
         assert!(prepared.values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{prepared:?}");
         assert_eq!(prepared.values.len(), 30);
+    }
+
+    #[test]
+    fn what_was_filled_in_has_a_unit_and_a_date() {
+        let values: Vec<_> =
+            (0..60).map(|day| (!(20..24).contains(&day)).then(|| f64::from(day % 3))).collect();
+        assert_eq!(prepared(&values).notes, ["4 days from 1970-01-21 on were filled in"]);
     }
 
     #[test]

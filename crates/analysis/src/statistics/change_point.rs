@@ -25,11 +25,13 @@ const SIGNIFICANCE: f64 = 0.05;
 const ROUNDS: usize = 2;
 /// Levels are this many times further apart than values lie around them.
 const LEAST_DEVIATIONS: f64 = 2.0;
+/// Levels are apart by more than this share of the greater one: less matters to nobody, however little values lie around them.
+const LEAST_SHARE: f64 = 0.01;
 
 /// Finds the places at which the level changed, in the order of time: the values are divided in two where the test of Pettitt
 /// (1979), <https://doi.org/10.2307/2346729>, sees the greatest change, and each part again, as in binary segmentation. Then a
 /// change between two parts is taken back, the least first, where one straight line describes both better than their two levels do,
-/// so that a slope is none, or where the levels are no further apart than chance makes them. Ranks tell that there is a change, but
+/// so that a slope is none, or where the levels are no further apart than chance makes them, or by 1 % or less. Ranks tell that there is a change, but
 /// in a slope, or off the middle, they place it early or late: each that is left is placed anew.
 pub(crate) fn splits(values: &[f64]) -> Vec<Split> {
     let mut places = Vec::new();
@@ -118,7 +120,8 @@ fn least_of_those_that_are_none(values: &[f64], places: &[(usize, f64)]) -> Opti
     none.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at)
 }
 
-/// The place of the greatest change of rank, and how probable it is by chance.
+/// The place of the greatest change of rank, and how probable it is by chance: K and its approximation of Pettitt (1979), "A
+/// non-parametric approach to the change-point problem", <https://doi.org/10.2307/2346729>; U from the ranks, as there (2.3).
 fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
     if values.len() < 2 * SHORTEST {
         return None;
@@ -156,9 +159,10 @@ fn evidence(values: &[f64], place: usize) -> f64 {
         .sum();
     let beside_levels: f64 = rest.iter().map(|it| it.abs()).sum();
     let apart = (upper - lower).abs() / (LEAST_DEVIATIONS * spread(&rest).unwrap_or_default());
+    let of_level = (upper - lower).abs() / (LEAST_SHARE * lower.abs().max(upper.abs()));
     let against_line = beside_line / beside_levels;
     // Nothing beside the levels, and nothing between them, are no evidence.
-    [apart, against_line]
+    [apart, of_level, against_line]
         .into_iter()
         .map(|it| if it.is_nan() { 0.0 } else { it })
         .fold(f64::INFINITY, f64::min)
@@ -193,6 +197,16 @@ mod tests {
         assert_eq!(splits(&[1.0; 60]), []);
         assert_eq!(splits(&[1.0, 9.0]), []);
     }
+
+    #[test]
+    fn a_change_that_matters_to_nobody_is_none() {
+        let stepped = |by: f64| -> Vec<f64> {
+            noise(40).enumerate().map(|(at, it)| 300.0 + 0.01 * it + if at < 20 { 0.0 } else { by }).collect()
+        };
+        assert_eq!(splits(&stepped(1.0)), []);
+        assert_eq!(places(&stepped(-6.0)), [20]);
+    }
+
     fn places(values: &[f64]) -> Vec<usize> {
         splits(values).iter().map(|split| split.place).collect()
     }

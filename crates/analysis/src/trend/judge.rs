@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
-use super::{Better, Level, LevelChange, Slope, Trend, TrendWord};
+use super::{Better, Level, LevelChange, Slope, Trend, TrendWord, date_change};
 use crate::{
     series::{Step, Summarise, Summary, TimeSeries},
     statistics::{MannKendall, splits, theil_sen},
@@ -61,7 +61,7 @@ pub fn judge_trend(series: &TimeSeries, options: &TrendOptions) -> Trend {
         confidence: 1.0 - options.significance,
     });
     trend.significance = Some(test);
-    trend.changes = points.changes();
+    trend.changes = points.changes(series);
     let least = options.least_change * trend.level.map_or(0.0, |level| level.median.abs());
     let days = points.days.last().copied().unwrap_or_default();
     let in_steps = trend.changes.first().zip(trend.changes.last());
@@ -124,10 +124,13 @@ impl Points {
         Self { step, moments, days, values }
     }
 
-    fn changes(&self) -> Vec<LevelChange> {
-        let half = self.step.width().unwrap_or_default() / 2;
+    fn changes(&self, series: &TimeSeries) -> Vec<LevelChange> {
+        let at = |place: usize| match self.step.width() {
+            Some(width) => date_change(series, self.moments[place] - width / 2, width),
+            None => self.moments[place],
+        };
         let of = |split: crate::statistics::Split| LevelChange {
-            at: self.moments[split.place] - half,
+            at: at(split.place),
             before: split.before,
             after: split.after,
             p_value: split.p_value,

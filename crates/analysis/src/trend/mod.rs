@@ -1,11 +1,13 @@
 //! Which way a metric goes, and since when.
 
+mod dating;
 mod judge;
 mod level;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+pub(crate) use dating::date_change;
 pub use judge::{TrendOptions, judge_trend};
 pub use level::Level;
 

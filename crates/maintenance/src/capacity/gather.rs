@@ -193,9 +193,12 @@ impl Gathering<'_> {
         found.rates.series
     }
 
-    /// The resource says already what it is.
+    /// The resource says already what it is; what could not be read is a problem of the job, and no note beside that.
     fn note(&mut self, said: Vec<String>, damaged: &[Damage], notes: &mut Vec<String>) {
-        for words in damaged.iter().map(ToString::to_string) {
+        let damaged: Vec<String> = damaged.iter().map(ToString::to_string).collect();
+        let said = said.into_iter().filter(|words| !damaged.iter().any(|damaged| words.ends_with(damaged)));
+        let said: Vec<String> = said.collect();
+        for words in damaged {
             if !self.problems.contains(&words) {
                 self.problems.push(words);
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::TimeDelta;
 use larder_analysis::{
-    Anomalies, AnomalyOptions, Forecast, ForecastOptions, SeriesBreak, TimeSeries, Trend, TrendOptions,
-    detect_anomalies, forecast, judge_trend,
+    Anomalies, AnomalyOptions, Better, Forecast, ForecastOptions, SeriesBreak, TimeSeries, Trend,
+    TrendOptions, detect_anomalies, forecast, judge_trend,
 };
 use larder_maintenance::{Chart, ChartMark, ChartUnit, Extremes, HistorySeries};
 use larder_metrics_model::{Break, MetricKind, NodeAddress, Unit};
@@ -34,6 +34,19 @@ pub(super) struct Plotted {
 const HOURS_UP_TO: TimeDelta = TimeDelta::days(3);
 const FEWEST_DAYS: Duration = Duration::from_hours(10 * 24);
 const LONGEST: Duration = Duration::from_hours(5 * 366 * 24);
+
+const HIT_RATIO: &str = "hit_ratio";
+const SINCE_THE_START: &str = "hit_ratio is that since the server's start, in which a change shows late and small; \
+                               `larder optimize` reckons that of each hour";
+
+/// Which way is good, where that is known.
+fn better(metric: &str) -> Better {
+    match metric {
+        HIT_RATIO => Better::Higher,
+        _ if metric.contains("latency") => Better::Lower,
+        _ => Better::Neither,
+    }
+}
 
 impl Plotted {
     /// Reads and judges what is wanted.
@@ -69,9 +82,14 @@ impl Plotted {
             (None, Some(node)) if name == "node_used_memory_bytes" => maxmemory(node, history).await?,
             _ => None,
         };
+        let mut options = TrendOptions::default();
+        options.better = better(name);
+        if name == HIT_RATIO {
+            notes.push(SINCE_THE_START.to_owned());
+        }
         let mut plotted = Self {
             unit,
-            trend: judge_trend(&judged, &TrendOptions::default()),
+            trend: judge_trend(&judged, &options),
             anomalies: detect_anomalies(&series, &AnomalyOptions::default()),
             series,
             extremes,
