@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     ChangeOfLevel, OptimizeFacts, OptimizeThresholds, Refill,
-    course::Course,
+    course::{Course, settled},
     levels::{Figure, summed_up},
 };
 use crate::{Better, Level, Rates, Summarise, TimeSeries, TrendWord, wording::counted};
@@ -166,7 +166,7 @@ pub(super) fn hit_rate(
         let figure = Figure { series: &rates, usual: &usual, is_share: true };
         let mut course = Course::of(&figure, Better::Higher).told("hit rate", notes);
         if let Some(change) = &mut course.change {
-            change.now = found_since(facts, change.since).unwrap_or(change.now);
+            change.now = found_since(facts, settled(change.since)).unwrap_or(change.now);
         }
         return Analysis::Known(HitRateAnalysis {
             average_hit_rate: facts.hits.gained / lookups,

@@ -14,7 +14,8 @@ pub struct ChangeOfLevel {
     pub changes: Vec<LevelChange>,
     /// Since when it has the level that it has now.
     pub since: DateTime<Utc>,
-    /// The level that it has now: of a hit rate that of all look-ups since then, of the rest the mean.
+    /// The level that it has now: of a hit rate that of all look-ups since then, of the rest the mean. The hour in which it changed
+    /// is of both levels and does not count.
     pub now: f64,
     /// Which way it goes since then.
     pub trend_since: TrendWord,
@@ -33,6 +34,16 @@ pub(super) struct Course {
     why_none: Option<String>,
 }
 
+fn now(series: &TimeSeries, last: &LevelChange) -> f64 {
+    let settled = series.since(settled(last.at));
+    if settled.is_empty() { last.after } else { mean(settled.values()) }
+}
+
+/// Changes are told by the hour; from the next one on there is the new level alone.
+pub(super) fn settled(changed: DateTime<Utc>) -> DateTime<Utc> {
+    changed + TimeDelta::hours(1)
+}
+
 impl Course {
     pub(super) fn of(figure: &Figure<'_>, better: Better) -> Self {
         let mut course = Self::without_levels(figure.series, better);
@@ -49,7 +60,7 @@ impl Course {
         course.change = Some(ChangeOfLevel {
             changes,
             since: last.at,
-            now: mean(figure.series.since(last.at).values()),
+            now: now(figure.series, &last),
             trend_since: rest.word,
             per_day_since: rest.per_day,
         });
