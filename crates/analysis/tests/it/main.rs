@@ -8,4 +8,5 @@ mod forecast;
 mod health;
 mod m4;
 mod optimize;
+mod optimize_hot_keys;
 mod trend;

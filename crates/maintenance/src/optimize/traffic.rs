@@ -10,12 +10,11 @@ use larder_metrics_model::{Failure, NodeAddress, Observed};
 use super::live::of_node;
 use crate::deadline::{Deadline, observed};
 
-/// So many keys of each node are judged: no more of them can each have a tenth of the commands, where each command names one.
-const MOST_KEYS: usize = 10;
+/// So many keys of each node are judged: no more of them can each have a hundredth of the commands, where each command names one.
+const MOST_KEYS: usize = 100;
 /// Of a long name so many characters are told.
 const MOST_TOLD: usize = 200;
 const UNASKED: &str = "the commands of clients were not looked at; `larder optimize --sample-traffic` does, and so does `larder keys hot`";
-
 const ONLY_PRIMARIES: &str = "only the commands of primaries are looked at";
 
 /// Adds what clients ask for to the facts, and returns what went wrong.
